@@ -1,0 +1,1 @@
+"""HTTP: FreeSWITCH's lookups and the operators' API. The top floor."""

@@ -1,0 +1,1 @@
+"""The operators' nouns over HTTP, one noun a file."""

@@ -1,0 +1,1 @@
+"""The desired state of a fleet of FreeSWITCH nodes and everything that follows from it."""

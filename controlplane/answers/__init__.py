@@ -1,0 +1,1 @@
+"""Desired state turned into the XML that FreeSWITCH asks for, and its cache."""

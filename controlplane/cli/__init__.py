@@ -1,0 +1,1 @@
+"""The `controlplane` command: a client of the API, plus what runs offline."""

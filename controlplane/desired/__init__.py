@@ -1,0 +1,1 @@
+"""What FreeSWITCH should be: frozen values, checks, revisions and rollback."""

@@ -1,0 +1,1 @@
+"""What nodes report, and its drift from the desired state."""

@@ -1,0 +1,1 @@
+"""Plans, the durable queue of pushes, and the runner that carries them out."""

@@ -1,0 +1,1 @@
+"""Engines, sessions, tables, migrations and sealed secrets."""
