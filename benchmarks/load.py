@@ -1,0 +1,123 @@
+"""A load generator that asks as mod_xml_curl does: one new TCP connection for every request.
+
+Run as a process of its own (`python -m benchmarks.load`), so that it shares no interpreter
+with what it measures. It reads one JSON job on standard input and prints one JSON result.
+"""
+
+import asyncio
+import json
+import sys
+import time
+from dataclasses import asdict, dataclass
+from typing import cast
+
+import uvloop
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What to ask. `bodies` are asked in turn; `connections` stand open at once."""
+
+    host: str
+    port: int
+    authorization: str
+    bodies: list[str]
+    connections: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What came of it: answers per second, latencies in ms, and what was not a 200."""
+
+    requests: int
+    per_second: float
+    p50_ms: float
+    p99_ms: float
+    failures: int
+
+
+def request(job: Job, body: str) -> bytes:
+    """Write one lookup's bytes, headers as mod_xml_curl sends them."""
+    data = body.encode()
+    head = (
+        f"POST /xml_curl HTTP/1.1\r\nHost: {job.host}:{job.port}\r\n"
+        f"Authorization: {job.authorization}\r\nUser-Agent: freeswitch-xml/1.0\r\nAccept: */*\r\n"
+        f"Content-Length: {len(data)}\r\nContent-Type: application/x-www-form-urlencoded\r\n\r\n"
+    )
+    return head.encode() + data
+
+
+class Lookup(asyncio.Protocol):
+    """One request on one connection: done when the whole body is there, then closed by us."""
+
+    def __init__(self, data: bytes, done: "asyncio.Future[bool]") -> None:
+        self.data = data
+        self.done = done
+        self.received = b""
+        self.length = -1
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        # uvloop's transports are no subclasses of asyncio's.
+        self.transport = cast(asyncio.Transport, transport)
+        self.transport.write(self.data)
+
+    def data_received(self, data: bytes) -> None:
+        self.received += data
+        if self.length < 0:
+            head, separator, _ = self.received.partition(b"\r\n\r\n")
+            if not separator:
+                return
+            at = head.lower().index(b"content-length:") + 15
+            self.length = len(head) + 4 + int(head[at:].split(b"\r\n", 1)[0])
+        if len(self.received) >= self.length:
+            self.finish(self.received.startswith(b"HTTP/1.1 200"))
+            self.transport.abort()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.finish(False)
+
+    def finish(self, good: bool) -> None:
+        if not self.done.done():
+            self.done.set_result(good)
+
+
+async def ask(job: Job) -> Result:
+    """Keep `connections` lookups under way until the time is up."""
+    loop = asyncio.get_running_loop()
+    requests = [request(job, body) for body in job.bodies]
+    latencies: list[float] = []
+    failures = 0
+    turn = 0
+    end = time.perf_counter() + job.seconds
+
+    async def one_after_another() -> None:
+        nonlocal failures, turn
+        while time.perf_counter() < end:
+            data = requests[turn % len(requests)]
+            turn += 1
+            done: asyncio.Future[bool] = loop.create_future()
+            began = time.perf_counter()
+            try:
+                await loop.create_connection(lambda d=data, f=done: Lookup(d, f), job.host, job.port)
+                good = await done
+            except OSError:
+                good = False
+            latencies.append(time.perf_counter() - began)
+            failures += not good
+
+    began = time.perf_counter()
+    await asyncio.gather(*(one_after_another() for _ in range(job.connections)))
+    took = time.perf_counter() - began
+    latencies.sort()
+    return Result(
+        requests=len(latencies),
+        per_second=len(latencies) / took,
+        p50_ms=latencies[len(latencies) // 2] * 1000,
+        p99_ms=latencies[int(len(latencies) * 0.99)] * 1000,
+        failures=failures,
+    )
+
+
+if __name__ == "__main__":
+    print(json.dumps(asdict(uvloop.run(ask(Job(**json.load(sys.stdin)))))))
