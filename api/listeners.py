@@ -1,0 +1,106 @@
+"""A listener: bound sockets and the uvicorn server on them.
+
+Sockets are bound before anything else starts, so that a port in use is one clear
+sentence, and they listen only once the daemon can answer.
+"""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import uvicorn
+from starlette.types import ASGIApp
+
+
+class CannotListen(Exception):  # noqa: N818 - what happened, not what it is
+    """The address cannot be listened on; the text says which, and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a listener listens, as bound (a port 0 has become a real one)."""
+
+    host: str
+    port: int
+
+    @property
+    def url(self) -> str:
+        """The address as the start of a URL."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"http://{host}:{self.port}"
+
+
+def bind(host: str, port: int) -> list[socket.socket]:
+    """Bind every address that `host` stands for; port 0 takes one free port for all.
+
+    Raises CannotListen.
+    """
+    bound: list[socket.socket] = []
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        for family, kind, protocol, _, address in dict.fromkeys(found):
+            listener = socket.socket(family, kind, protocol)
+            bound.append(listener)
+            listener.setblocking(False)
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if family == socket.AF_INET6:
+                listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, len(found) > 1)
+            first = bound[0].getsockname()[1] if len(bound) > 1 else port
+            listener.bind((address[0], first, *address[2:]))
+    except OSError as error:
+        for listener in bound:
+            listener.close()
+        raise CannotListen(f"cannot listen on {host} port {port}: {error.strerror or error}") from error
+    return bound
+
+
+def address_of(sockets: list[socket.socket]) -> Address:
+    """Say where bound sockets are reached."""
+    host, port = sockets[0].getsockname()[:2]
+    return Address(host, port)
+
+
+class Listener(uvicorn.Server):
+    """A uvicorn server that leaves signals to whoever owns the process.
+
+    uvicorn raises a captured signal again when it has stopped, so that what follows
+    `serve()` would never run (uvicorn/server.py, `capture_signals`); and with two servers
+    in one process each would hear of it alone.
+    """
+
+    def __init__(self, app: ASGIApp, sockets: list[socket.socket], *, grace: int) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,
+                http="httptools",
+                ws="none",
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                proxy_headers=False,
+                server_header=False,
+                timeout_graceful_shutdown=grace,
+            )
+        )
+        self.sockets = sockets
+        self.listening = asyncio.Event()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Capture none."""
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to listen; `listening` is set from then on."""
+        await super().startup(sockets)
+        self.listening.set()
+
+    async def run_until_closed(self) -> None:
+        """Serve till `close` is called and what was under way has been answered, or cut after the grace."""
+        await self.serve(sockets=self.sockets)
+
+    def close(self) -> None:
+        """Take no more connections; `run_until_closed` returns soon."""
+        self.should_exit = True

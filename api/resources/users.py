@@ -1,0 +1,33 @@
+"""Directory users of a domain."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from api.resources.kit import Resource
+from api.resources.shapes import Line, Name, ParamsIn, ScopedIn, Shape
+from controlplane.desired.values import Noun
+
+
+class UserGatewayIn(Shape):
+    """A gateway declared by a user."""
+
+    name: Name
+    params: ParamsIn = Field(default_factory=list)
+    variables: ParamsIn = Field(default_factory=list)
+
+
+class UserIn(ScopedIn):
+    """A user; he is answered in the first of `groups`. `cacheable` is in ms, 0: never."""
+
+    domain: Name | None = None
+    number_alias: Name | None = None
+    cidr: Line | None = None
+    groups: list[Name] = Field(default_factory=list)
+    params: ParamsIn = Field(default_factory=list)
+    variables: ParamsIn = Field(default_factory=list)
+    gateways: list[UserGatewayIn] = Field(default_factory=list)
+    cacheable: Annotated[int, Field(ge=0)] | None = None
+
+
+USERS = Resource(Noun.USER, "users", UserIn, parent=Noun.DOMAIN)
