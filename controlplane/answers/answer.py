@@ -1,0 +1,41 @@
+"""What a node is told, and of what it was made."""
+
+from dataclasses import dataclass
+
+from controlplane.desired.values import Key
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row that went into an answer, as it stood then."""
+
+    key: Key
+    version: int
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The XML for one lookup.
+
+    `what`: by which name the ledger knows it, None for what nobody waits for (users, dialplan).
+    `revision`: the newest revision known when its reading began; what it says stands at least then.
+    `found`: False for FreeSWITCH's "not found", and for a domain without the user asked for.
+    """
+
+    body: bytes
+    what: str | None
+    revision: int
+    rows: tuple[Row, ...] = ()
+    found: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What would be answered, and why: the same XML with every secret masked."""
+
+    xml: str
+    reason: str
+    found: bool
+    revision: int
+    rows: tuple[Row, ...]

@@ -1,0 +1,14 @@
+"""The dialplan section: a whole context, its extensions in order."""
+
+from collections.abc import Iterable
+
+from controlplane.answers.dialect import document, literal, rewritten
+from controlplane.desired.values import Context, Extension
+
+
+def context(value: Context, extensions: Iterable[Extension]) -> bytes:
+    """The context, be it empty: its absence would make the switch read its own files."""
+    lines = [f'<context name="{literal(value.name)}">']
+    for extension in sorted(extensions, key=lambda extension: (extension.position, extension.name)):
+        lines += rewritten(extension.xml, {})
+    return document("dialplan", [*lines, "</context>"])

@@ -1,0 +1,41 @@
+"""The mark by which a gateway is known as ours, and as unchanged.
+
+It stands in every gateway as an inbound variable, which `sofia_gateway_data` reads back. Inbound
+variables are set on every inbound call of the gateway (sofia.c:11355) and so reach CDRs and events:
+a plain digest over a password would let anyone try passwords against it, hence a key of the daemon.
+"""
+
+import hmac
+
+from controlplane.answers.dialect import literal
+from controlplane.answers.params import Opened, container, refs, written
+from controlplane.desired.values import Gateway, Param, Params, SecretRef, UserGateway
+
+VARIABLE = "controlplane_fingerprint"
+
+
+def fingerprint(gateway: Gateway | UserGateway, opened: Opened, key: bytes) -> str:
+    """HMAC-SHA256 over the gateway as it is rendered, secrets included: 32 hex digits."""
+    lines = gateway_lines(gateway.name, gateway.params, gateway.variables, opened)
+    return hmac.digest(key, "\n".join(lines).encode(), "sha256").hex()[:32]
+
+
+def marked(gateway: Gateway | UserGateway, opened: Opened, key: bytes) -> list[str]:
+    """The gateway's lines, its fingerprint among its variables."""
+    mark = Param(VARIABLE, fingerprint(gateway, opened, key), "inbound")
+    return gateway_lines(gateway.name, gateway.params, (*gateway.variables, mark), opened)
+
+
+def gateway_lines(name: str, params: Params, variables: Params, opened: Opened) -> list[str]:
+    """A `<gateway>` element. Its parameters stand in it directly (sofia.c:3770, parse_gateways)."""
+    return [
+        f'<gateway name="{literal(name)}">',
+        *written("param", params, opened),
+        *container("variables", "variable", variables, opened),
+        "</gateway>",
+    ]
+
+
+def secrets_of(gateway: Gateway | UserGateway) -> set[SecretRef]:
+    """The sealed values that the fingerprint covers."""
+    return refs(gateway.params, gateway.variables)
