@@ -1,1 +1,27 @@
 """Engines, sessions, tables, migrations and sealed secrets."""
+
+from controlplane.store.engine import Store
+from controlplane.store.errors import (
+    DatabaseRefused,
+    DatabaseTooNew,
+    DatabaseUnreachable,
+    KeyFileError,
+    SealBroken,
+    StoreBusy,
+    StoreError,
+)
+from controlplane.store.migrate import upgrade
+from controlplane.store.vault import Vault
+
+__all__ = [
+    "DatabaseRefused",
+    "DatabaseTooNew",
+    "DatabaseUnreachable",
+    "KeyFileError",
+    "SealBroken",
+    "Store",
+    "StoreBusy",
+    "StoreError",
+    "Vault",
+    "upgrade",
+]

@@ -1,0 +1,21 @@
+"""What is known of each node, kept over restarts."""
+
+from datetime import datetime
+
+from sqlmodel import Field
+
+from controlplane.store.types import Json, Row, UtcDateTime, Whole
+
+
+class NodeStateRow(Row, table=True):
+    """How far a node is; `applied` holds the last verified digest of each thing, by what it is."""
+
+    __tablename__ = "node_states"
+
+    node: str = Field(primary_key=True)
+    core_uuid: str | None = None
+    desired_revision: int = Field(default=0, sa_type=Whole)
+    attempted_revision: int = Field(default=0, sa_type=Whole)
+    applied_revision: int = Field(default=0, sa_type=Whole)
+    observed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    applied: dict[str, str] = Field(default_factory=dict, sa_type=Json)

@@ -1,0 +1,23 @@
+"""FreeSWITCH nodes."""
+
+from typing import Any
+
+from sqlmodel import Field
+
+from controlplane.store.types import AUTOINCREMENT, Json, Versioned, json_list
+
+
+class NodeRow(Versioned, table=True):
+    """A node; `groups` in the order of precedence, passwords by reference to their seals."""
+
+    __tablename__ = "nodes"
+    __table_args__ = (AUTOINCREMENT,)
+
+    name: str = Field(unique=True)
+    switchname: str
+    host: str
+    port: int
+    groups: list[str] = json_list()
+    mode: str
+    event_socket_password: dict[str, str] = Field(sa_type=Json)
+    lookup_passwords: list[Any] = json_list()
