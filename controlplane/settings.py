@@ -1,0 +1,217 @@
+"""What the operator configures: a TOML file, and the environment over it.
+
+`CONTROLPLANE__SECTION__KEY` in the environment overrides `key` of `[section]`. Everything
+unknown is refused, in the file and in the environment alike: a setting with a typing error
+must not silently be its default.
+"""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+PREFIX = "CONTROLPLANE__"
+
+Port = Annotated[int, Field(ge=0, le=65535)]
+Seconds = Annotated[float, Field(gt=0, le=86400)]
+Days = Annotated[int, Field(ge=1, le=36500)]
+Mode = Literal["off", "report", "repair"]
+
+
+class SettingsError(Exception):
+    """The settings cannot be used: one sentence with the file and line, or the key."""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Database(_Section):
+    """Where the desired state is kept."""
+
+    url: str = ""
+    """Empty: SQLite in the data folder. Else `sqlite:///PATH` or `postgresql://USER@HOST/NAME`."""
+    backups: Annotated[int, Field(ge=0, le=1000)] = 5
+    """How many copies of a SQLite database, made before migrations, are kept."""
+
+
+class Lookups(_Section):
+    """The listener that FreeSWITCH asks."""
+
+    host: str = "127.0.0.1"
+    port: Port = 8081
+    public_url: str = ""
+    """What nodes are told to ask, when it is not http://HOST:PORT/xml_curl."""
+    body_limit: Annotated[int, Field(ge=4096, le=64 << 20)] = 1 << 20
+    cache_bytes: Annotated[int, Field(ge=0, le=64 << 30)] = 64 << 20
+
+
+class OperatorsListener(_Section):
+    """The listener of the HTTP API."""
+
+    host: str = "127.0.0.1"
+    port: Port = 8080
+    body_limit: Annotated[int, Field(ge=4096, le=64 << 20)] = 1 << 20
+
+
+class EventSocket(_Section):
+    """Connections to the nodes."""
+
+    connect_timeout: Seconds = 5.0
+    command_timeout: Seconds = 10.0
+    idle_timeout: Seconds = 45.0
+    backoff_min: Seconds = 0.5
+    backoff_max: Seconds = 30.0
+    connect_rate: Annotated[int, Field(ge=1, le=10000)] = 32
+    """How many connections may be in the making at once."""
+
+
+class Push(_Section):
+    """How changes go out."""
+
+    debounce: Seconds = 0.2
+    debounce_max: Seconds = 1.0
+    parallel: Annotated[int, Field(ge=1, le=10000)] = 64
+    deadline: Seconds = 60.0
+    retry_min: Seconds = 1.0
+    retry_max: Seconds = 300.0
+    attempts: Annotated[int, Field(ge=1, le=1000)] = 10
+
+
+class Reconcile(_Section):
+    """How drift is looked for, and what is done about it."""
+
+    period: Seconds = 60.0
+    jitter: Annotated[float, Field(ge=0, le=3600)] = 5.0
+    gateways: Mode = "repair"
+    profiles: Mode = "report"
+
+
+class Retention(_Section):
+    """How long history is kept, in days."""
+
+    revisions: Days = 365
+    audit: Days = 365
+    pushes: Days = 30
+    findings: Days = 90
+
+
+class Log(_Section):
+    """Logs."""
+
+    format: Literal["auto", "json", "text"] = "auto"
+    level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+class Settings(BaseSettings):
+    """Everything that can be configured, checked."""
+
+    model_config = SettingsConfigDict(
+        extra="forbid",
+        frozen=True,
+        env_prefix=PREFIX,
+        env_nested_delimiter="__",
+        nested_model_default_partial_update=True,
+    )
+
+    data_dir: Path = Path("var")
+    """Where the SQLite database, the key file and the backups are."""
+    key_file: Path | None = None
+    """The key that opens every secret; by default `secrets.key` in the data folder."""
+    database: Database = Database()
+    lookups: Lookups = Lookups()
+    operators: OperatorsListener = OperatorsListener()
+    event_socket: EventSocket = EventSocket()
+    push: Push = Push()
+    reconcile: Reconcile = Reconcile()
+    retention: Retention = Retention()
+    log: Log = Log()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment over the file (given as init values), and no other source."""
+        return env_settings, init_settings
+
+    @property
+    def database_url(self) -> str:
+        """The database's URL, with the default filled in."""
+        return self.database.url or f"sqlite:///{self.data_dir.absolute() / 'controlplane.db'}"
+
+    @property
+    def key_path(self) -> Path:
+        """The key file's path, with the default filled in."""
+        return self.key_file or self.data_dir / "secrets.key"
+
+    @property
+    def lookup_url(self) -> str:
+        """What a node is told to ask."""
+        host = f"[{self.lookups.host}]" if ":" in self.lookups.host else self.lookups.host
+        return self.lookups.public_url or f"http://{host}:{self.lookups.port}/xml_curl"
+
+
+def load(path: Path | None, environment: Mapping[str, str] = os.environ) -> Settings:
+    """Read the file (None: only defaults) and the environment; raises SettingsError."""
+    values = {} if path is None else _read(path)
+    _refuse_unknown_environment(environment)
+    try:
+        return Settings(**values)
+    except ValidationError as error:
+        raise SettingsError(_sentence(path, error)) from None
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "is not UTF-8"
+        raise SettingsError(f"{path}: {reason}") from None
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        # Its text ends in "(at line 3, column 7)" or "(at end of document)".
+        reason, _, place = str(error).rpartition(" (at ")
+        line = place.removeprefix("line ").partition(",")[0]
+        if not line.isdecimal():
+            line = str(max(1, len(text.splitlines())))
+        raise SettingsError(f"{path}:{line}: {reason}") from None
+
+
+def _refuse_unknown_environment(environment: Mapping[str, str]) -> None:
+    for name in environment:
+        if not name.upper().startswith(PREFIX):
+            continue
+        section, _, key = name[len(PREFIX) :].lower().partition("__")
+        field = Settings.model_fields.get(section)
+        model = field.annotation if field else None
+        known = field is not None and (
+            not key
+            or (isinstance(model, type) and issubclass(model, BaseModel) and key in model.model_fields)
+        )
+        if not known:
+            raise SettingsError(f"environment variable {name}: there is no such setting")
+
+
+def _known(section: str, key: str) -> bool:
+    field = Settings.model_fields.get(section)
+    if field is None or not key:
+        return field is not None
+    model = field.annotation
+    return isinstance(model, type) and issubclass(model, BaseModel) and key in model.model_fields
+
+
+def _sentence(path: Path | None, error: ValidationError) -> str:
+    first = error.errors(include_url=False, include_input=False)[0]
+    key = ".".join(str(part) for part in first["loc"])
+    reason = "there is no such setting" if first["type"] == "extra_forbidden" else first["msg"]
+    return f"{path or 'settings'}: {key}: {reason}"
