@@ -108,7 +108,6 @@ class Connection(InboundESL):  # type: ignore[misc]  # greenswitch has no types
             host, port, names.secret(password, "the password"), timeout or self.policy.connect_timeout
         )
         self.user = user
-        self.sock: Any = None
         self.on_event = on_event
         self.error: EventSocketError | None = None
         self.dropped_events = 0
@@ -117,6 +116,7 @@ class Connection(InboundESL):  # type: ignore[misc]  # greenswitch has no types
         self._reset()
 
     def _reset(self) -> None:
+        self.sock = None
         self._parser = FrameParser(self.policy.limits)
         self._commands_sent: deque[_Waiting] = deque()
         self._jobs: dict[str, _Waiting] = {}
@@ -139,22 +139,23 @@ class Connection(InboundESL):  # type: ignore[misc]  # greenswitch has no types
             raise RuntimeError("connected already")
         self._reset()
         deadline = time.monotonic() + self.timeout
-        with gevent.Timeout(self.timeout, False):
-            try:
-                self.sock = self._open(deadline)
-                self.connected = True
-                self.start_event_handlers()
-                self._greeting.get()
-                self.authenticate()
-                return
-            except BaseException as error:
-                self._close(error if isinstance(error, EventSocketError) else ConnectionLost("given up"))
-                if isinstance(error, ConnectionLost | CommandTimeout):
-                    raise ConnectFailed(f"{self._where}: {error}") from error
-                if isinstance(error, gevent.Timeout):
-                    raise ConnectFailed(f"{self._where}: no login within {self.timeout:g} s") from None
-                raise
-        raise ConnectFailed(f"{self._where}: no connection within {self.timeout:g} s")
+        limit = gevent.Timeout(self.timeout)
+        limit.start()
+        try:
+            self.sock = self._open(deadline)
+            self.connected = True
+            self.start_event_handlers()
+            self._greeting.get()
+            self.authenticate()
+        except BaseException as error:
+            self._close(error if isinstance(error, EventSocketError) else ConnectionLost("given up"))
+            if isinstance(error, ConnectionLost | CommandTimeout):
+                raise ConnectFailed(str(error)) from error
+            if error is limit:
+                raise ConnectFailed(f"{self._where}: no login within {self.timeout:g} s") from None
+            raise
+        finally:
+            limit.close()
 
     @property
     def _where(self) -> str:
@@ -285,15 +286,19 @@ class Connection(InboundESL):  # type: ignore[misc]  # greenswitch has no types
                 self._flusher = gevent.spawn(self._flush)
 
     def _flush(self) -> None:
+        sock = self.sock
         try:
-            while self._unsent:
+            while self._unsent and sock is self.sock:
                 # The socket's own timeout would also cut the reader's wait.
-                sent = self.sock.send(bytes(self._unsent[:_RECEIVE_BYTES]), 0, self.policy.send_timeout)
+                with gevent.Timeout(self.policy.send_timeout, TimeoutError("timed out")):
+                    sent = sock.send(bytes(self._unsent[:_RECEIVE_BYTES]))
                 del self._unsent[:sent]
         except OSError as error:
-            self._close(ConnectionLost(f"{self._where}: the node does not read what it is sent: {error}"))
+            if sock is self.sock:
+                self._close(ConnectionLost(f"{self._where}: the node does not read what it is sent: {error}"))
         finally:
-            self._flusher = None
+            if sock is self.sock:
+                self._flusher = None
 
     # --- deadlines -----------------------------------------------------------------------------
 
@@ -346,7 +351,8 @@ class Connection(InboundESL):  # type: ignore[misc]  # greenswitch has no types
         except OSError as reason:
             error = ConnectionLost(f"{self._where}: {reason}")
         finally:
-            self._close(self._notice or error)
+            if sock is self.sock:  # else it has ended, and connected again since
+                self._close(self._notice or error)
 
     def handle_event(self, event: Frame) -> None:
         """Takes one frame. Raises ProtocolError for a reply to nothing, or to something else."""

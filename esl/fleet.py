@@ -24,7 +24,7 @@ class Fleet:
     """The links to all nodes. Callbacks come in the thread and loop that called ``start``, in order.
 
     ``on_link`` comes whenever a link's state or reason changes; ``on_event`` for every event subscribed
-    to but background jobs. Events beyond ``policy.max_waiting_events`` not yet delivered are dropped
+    to but background jobs, also for those that come just before the link is told UP. Events beyond ``policy.max_waiting_events`` not yet delivered are dropped
     (``dropped_events`` counts): events make things sooner, they never are the only way to know.
     """
 
@@ -60,9 +60,9 @@ class Fleet:
         self._links.clear()
 
     async def hold(self, address: NodeAddress) -> None:
-        """Connects to a node and keeps it connected; replaces an earlier address of that name.
+        """Connects to a node and keeps it connected; another address of that name is replaced.
 
-        Returns at once: ``on_link`` tells when it is up.
+        Returns at once: ``on_link`` tells when it is up. The address held already changes nothing.
         """
         await self._cross(self._hold, address)
 
@@ -149,21 +149,16 @@ class Fleet:
             self.dropped_events += 1
 
     def _hold(self, outcome: "asyncio.Future[Any]", address: NodeAddress) -> None:
-        earlier = self._keepers.pop(address.name, None)
-        if earlier is not None:
-            earlier.release("replaced by another address", held=True)
-        if self._intake is None:
-            self._intake = Intake(self.policy)
-        keeper = Keeper(
-            address,
-            self.policy,
-            self._backoff,
-            self._intake,
-            self,
-            epoch=earlier.link.epoch if earlier else 0,
-        )
-        self._keepers[address.name] = keeper
-        keeper.start(self._hub.spawn)
+        earlier = self._keepers.get(address.name)
+        if earlier is None or earlier.address != address:
+            if earlier is not None:
+                earlier.release("replaced by another address", held=True)
+            if self._intake is None:
+                self._intake = Intake(self.policy)
+            epoch = earlier.link.epoch if earlier else 0
+            keeper = Keeper(address, self.policy, self._backoff, self._intake, self, epoch=epoch)
+            self._keepers[address.name] = keeper
+            keeper.start(self._hub.spawn)
         self._hub.post(self._resolve, outcome, None)
 
     def _release(self, outcome: "asyncio.Future[Any]", node: str) -> None:

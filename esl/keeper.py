@@ -118,7 +118,7 @@ class Keeper:
     def submit(
         self, commands: Sequence[Command[Any]], timeout: float | None, done: Callable[[list[Any]], object]
     ) -> None:
-        """Sends commands that are all background jobs, or all not; ``done`` gets what each came to."""
+        """Sends one background job, or any number of other commands; ``done`` gets what each came to."""
         outcomes: list[Any] = [None] * len(commands)
         left = len(commands)
 
@@ -133,13 +133,13 @@ class Keeper:
             connection = self._live()
             lines = [names.line(command.line) for command in commands]
             if commands[0].background:
-                for index, command in enumerate(commands):
-                    connection.background(
-                        lines[index],
-                        partial(take, index),
-                        timeout=self._policy.background_timeout if timeout is None else timeout,
-                        shown=command.shown,
-                    )
+                [command], [line] = commands, lines
+                connection.background(
+                    line,
+                    partial(take, 0),
+                    timeout=self._policy.background_timeout if timeout is None else timeout,
+                    shown=command.shown,
+                )
             else:
                 connection.request_all(
                     [
@@ -239,9 +239,7 @@ class Keeper:
             wait = policy.idle_timeout - quiet
             if wait > 0:
                 continue
-            if self._shutting_down:
-                connection.stop()
-            elif connection.waiting:  # that command's deadline decides
+            if connection.waiting:  # that command's deadline decides
                 wait = policy.probe_timeout
             else:
                 result: Any = AsyncResult()

@@ -12,6 +12,7 @@ from esl.errors import (
     AccessDenied,
     AuthenticationFailed,
     CommandFailed,
+    CommandRejected,
     CommandTimeout,
     ConnectFailed,
     ConnectionLost,
@@ -417,3 +418,153 @@ def test_backoff_doubles_within_its_bounds() -> None:
     assert [next(delays) for _ in range(5)] == [1.0, 2.0, 4.0, 5.0, 5.0]
     jittered = backoff(1.0, 1.0, 0.3)
     assert all(0.7 <= next(jittered) <= 1.0 for _ in range(100))
+
+
+def test_many_nodes_are_taken_in_at_a_bounded_rate() -> None:
+    async def main() -> None:
+        policy = replace(QUICK, connects_per_second=400, connects_at_once=4)
+        async with scripted() as node, fleet_of(up=False, policy=policy) as (fleet, watch):
+            began = time.monotonic()
+            names = [f"n{index}" for index in range(60)]
+            for name in names:
+                await fleet.hold(node.address(name))
+            await watch.until(lambda: sum(link.state is LinkState.UP for link in fleet.links()) == 60)
+            assert time.monotonic() - began >= 59 / 400
+            node.api["global_getvar a"] = "1"
+            outcomes = await asyncio.gather(
+                *(fleet.run(name, commands.GlobalVariable("a")) for name in names)
+            )
+            assert outcomes == ["1"] * 60
+            # All of them vanish, and come back.
+            node.cut()
+            await watch.until(
+                lambda: all(link.state is LinkState.UP and link.epoch == 2 for link in fleet.links())
+            )
+
+    asyncio.run(main())
+
+
+def test_events_that_nobody_takes_are_dropped_and_counted() -> None:
+    async def main() -> None:
+        policy = replace(QUICK, max_waiting_events=10)
+        async with scripted() as node, fleet_of(node, policy=policy) as (fleet, watch):
+            for number in range(200):
+                node.event("HEARTBEAT", Number=str(number))
+            # While this thread is busy the events pile up on their way to it.
+            for writer in node.writers:
+                await writer.drain()
+            deadline = time.monotonic() + 5
+            while not fleet.dropped_events and time.monotonic() < deadline:
+                pass
+            assert fleet.dropped_events > 0
+            await watch.until(lambda: len(watch.events) + fleet.dropped_events == 200)
+            assert [event.headers["Number"] for event in watch.events[:10]] == [
+                str(number) for number in range(10)
+            ]
+            assert watch.links[-1].state is LinkState.UP
+
+    asyncio.run(main())
+
+
+def test_two_fleets_do_not_know_of_each_other() -> None:
+    async def main() -> None:
+        async with scripted() as node, fleet_of(node) as (one, _), fleet_of(node) as (two, _):
+            node.api["global_getvar a"] = "1"
+            await one.stop()
+            assert await two.run("fs1", commands.GlobalVariable("a")) == "1"
+
+    asyncio.run(main())
+
+
+def test_a_reply_that_a_command_cannot_read_is_raised_where_it_was_asked_for() -> None:
+    class Broken(commands.Command[int]):
+        line = "global_getvar a"
+
+        def read(self, reply: str) -> int:
+            return int(reply)
+
+    async def main() -> None:
+        async with scripted() as node, fleet_of(node) as (fleet, _):
+            node.api["global_getvar a"] = "no number"
+            with pytest.raises(ValueError, match="invalid literal"):
+                await fleet.run("fs1", Broken())
+            with pytest.raises(ValueError, match="invalid literal"):
+                await fleet.run_many("fs1", [Broken()])
+
+    asyncio.run(main())
+
+
+def test_a_command_of_others_making_is_checked_too() -> None:
+    class Smuggler(commands.Command[str]):
+        line = "status\n\napi fsctl shutdown"
+
+        def read(self, reply: str) -> str:
+            return reply
+
+    async def main() -> None:
+        async with scripted() as node, fleet_of(node) as (fleet, _):
+            before = len(node.received)
+            with pytest.raises(CommandRejected):
+                await fleet.run("fs1", Smuggler())
+            node.api["global_getvar a"] = "1"
+            assert await fleet.run("fs1", commands.GlobalVariable("a")) == "1"
+            assert node.received[before:] == ["api global_getvar a"]
+
+    asyncio.run(main())
+
+
+def test_a_job_that_the_node_refuses_fails_at_once() -> None:
+    async def main() -> None:
+        async with scripted() as node, fleet_of(node) as (fleet, _):
+
+            async def refuse(line: str, writer: asyncio.StreamWriter) -> bool:
+                if line.startswith("bgapi reloadacl"):
+                    writer.write(reply("-ERR permission denied"))
+                    return True
+                return False
+
+            node.on_line = refuse
+            with pytest.raises(CommandFailed, match="permission denied"):
+                await fleet.run("fs1", commands.ReloadAcl())
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("answer", [reply("+OK"), body("api/response", "x") * 2])
+def test_replies_out_of_step_end_the_connection(answer: bytes) -> None:
+    async def main() -> None:
+        async with scripted() as node, fleet_of(node) as (fleet, watch):
+
+            async def shifted(line: str, writer: asyncio.StreamWriter) -> bool:
+                if line == "api global_getvar a":
+                    writer.write(answer)
+                    return True
+                return False
+
+            node.on_line = shifted
+            [outcome] = await fleet.run_many("fs1", [commands.GlobalVariable("a")])
+            assert outcome == "x" or isinstance(outcome, ConnectionLost)
+            down = await watch.state(LinkState.DOWN)
+            assert "out of step" in down.reason or "no command" in down.reason
+            await watch.state(LinkState.UP, epoch=2)
+
+    asyncio.run(main())
+
+
+def test_a_login_as_a_user() -> None:
+    async def main() -> None:
+        async with scripted() as node, fleet_of(up=False) as (fleet, watch):
+            address = replace(node.address(), user="1000@example.com")
+            await fleet.hold(address)
+            await watch.state(LinkState.UP)
+            await fleet.hold(address)  # held already
+            assert (len(watch.links), node.accepted) == (2, 1)
+            assert node.received[0] == "userauth 1000@example.com:ClueCon"
+
+    asyncio.run(main())
+    for user in ("a:b", "a b", "a\nb"):
+        with pytest.raises(CommandRejected):
+            NodeAddress("fs1", "127.0.0.1", 8021, "x", user)
+    for port in (0, 65536, -1):
+        with pytest.raises(CommandRejected):
+            NodeAddress("fs1", "127.0.0.1", port, "x")

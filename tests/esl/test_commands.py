@@ -1,0 +1,328 @@
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from esl import commands
+from esl.commands import Command
+from esl.errors import CommandFailed, CommandRejected, TooSoon, UnexpectedReply, UnknownProfile
+from esl.status import GatewayStatus, ProfileStatus, ProfileSummary
+from tests.esl.recordings import FILES, replies
+
+# --- every recorded reply ------------------------------------------------------------------------
+
+FORMS: list[tuple[str, Callable[..., Command[Any]]]] = [
+    (r"reloadxml", commands.ReloadXml),
+    (r"reloadacl", commands.ReloadAcl),
+    (r"sofia profile (\S+) rescan", commands.ProfileRescan),
+    (r"sofia profile (\S+) start", commands.ProfileStart),
+    (r"sofia profile (\S+) restart", commands.ProfileRestart),
+    (r"sofia profile (\S+) stop", commands.ProfileStop),
+    (r"sofia profile (\S+) killgw (?!_all_)(\S+)", commands.KillGateway),
+    (r"sofia profile (\S+) startgw (?!_all_)(\S+)", commands.StartGateway),
+    (r"sofia xmlstatus gateway", commands.GatewayStatuses),
+    (r"sofia xmlstatus gateway ([^\s:]+)", commands.GatewayStatusOf),
+    (r"sofia xmlstatus profile (\S+)", commands.ProfileStatusOf),
+    (r"sofia xmlstatus", commands.Profiles),
+    (r"sofia_gateway_data (\S+) ivar (\S+)", commands.GatewayVariable),
+    (r"xml_flush_cache", commands.FlushAll),
+    (r"xml_flush_cache (\S+) (\S+) (\S+)", commands.FlushUser),
+    (r"acl (\S+) (\S+)", commands.CheckAcl),
+    (r"xml_locate (\S+) (\S+) (\S+) (\S+)", commands.Locate),
+    (r"load (\S+)", commands.LoadModule),
+    (r"unload (\S+)", commands.UnloadModule),
+    (r"reload (\S+)", commands.ReloadModule),
+    (r"module_exists (\S+)", commands.ModuleExists),
+    (r"callcenter_config queue reload (\S+)", commands.CallcenterQueueReload),
+    (r"global_getvar (\S+)", commands.GlobalVariable),
+    (r"version", commands.Version),
+]
+
+
+def typed(line: str) -> Command[Any] | None:
+    for pattern, make in FORMS:
+        if (found := re.fullmatch(pattern, line)) is not None:
+            return make(*found.groups())
+    return None
+
+
+# What each recorded reply means: a value, or the class of the failure.
+MEANINGS: list[tuple[str, str, object]] = [
+    (r"reloadxml", r"\+OK \[Success\]\n", None),
+    (r"reloadxml", r"\+OK \[(\[error|Cannot Open).*", CommandFailed),
+    (r"reloadacl", r"\+OK acl reloaded\n", None),
+    (r"reloadacl", r"-ERR .*", CommandFailed),
+    (r"sofia profile \S+ rescan", r"Reload XML \[Success\]\n\+OK scan complete\n", None),
+    (r"sofia profile \S+ rescan", r"Reload XML \[\[error.*\+OK scan complete\n", CommandFailed),
+    (r"sofia profile \S+ rescan", r".*-ERR cannot find config for profile.*", CommandFailed),
+    (r"sofia profile \S+ start", r"Reload XML \[Success\]\n(\S+) started successfully\n", None),
+    (r"sofia profile \S+ start", r"Reload XML \[.*\]\nFailure starting (\S+)\n", CommandFailed),
+    (r"sofia profile \S+ restart", r"Reload XML \[Success\]\nrestarting: \S+", None),
+    (r"sofia profile \S+ stop", r"Reload XML \[Success\]\nstopping: \S+", None),
+    (r"sofia profile \S+ (stop|restart)", r"Profile \S+ must be up for at least 10 seconds.*", TooSoon),
+    (r"sofia profile .*", r"Invalid Profile \[\S+\]", UnknownProfile),
+    (r"sofia profile \S+ killgw \S+", r"\+OK gateway marked for deletion\.\n", True),
+    (r"sofia profile \S+ killgw \S+", r"-ERR no such gateway\.\n", False),
+    (r"sofia profile \S+ startgw \S+", r"Reload XML \[Success\]\n\+OK start gateway \S+ complete\n", None),
+    (r"sofia xmlstatus gateway", r"<\?xml.*<gateways>.*", tuple),
+    (r"sofia xmlstatus gateway \S+", r"<\?xml.*<gateway>.*", GatewayStatus),
+    (r"sofia xmlstatus gateway \S+", r"Invalid Gateway!\n", None),
+    (r"sofia xmlstatus profile \S+", r"<\?xml.*<profile>.*", ProfileStatus),
+    (r"sofia xmlstatus profile \S+", r"Invalid Profile!\n", None),
+    (r"sofia xmlstatus", r"<\?xml.*<profiles>.*", tuple),
+    (r"xml_flush_cache.*", r"\+OK cleared 0 entries\n", 0),
+    (r"xml_flush_cache.*", r"\+OK cleared 1 entry\n", 1),
+    (r"acl .*", r"true", True),
+    (r"acl .*", r"false", False),
+    (r"xml_locate .*", r"<.*", str),
+    (r"xml_locate .*", r"can't find anything\n", CommandFailed),
+    (r"load \S+", r"(\+OK Reloading XML\n)?\+OK\n", None),
+    (r"(un)?load \S+", r"(\+OK Reloading XML\n)?-ERR \[.*\]\n", CommandFailed),
+    (r"reload \S+", r"(\+OK Reloading XML\n)?\+OK module unloaded\n\+OK module loaded\n", None),
+    (r"reload \S+", r".*-ERR loading module \[.*\]\n", CommandFailed),
+    (r"callcenter_config queue reload \S+", r"\+OK\n", None),
+    (r"callcenter_config queue reload \S+", r"-ERR Invalid Queue not found!\n", CommandFailed),
+    (r"global_getvar \S+", r"-ERR no reply\n", None),
+    (r"global_getvar \S+", r"(?!-ERR).+", str),
+]
+
+
+def meaning(line: str, reply: str) -> object:
+    for line_pattern, reply_pattern, means in MEANINGS:
+        if re.fullmatch(line_pattern, line) and re.fullmatch(reply_pattern, reply, re.DOTALL):
+            return means
+    raise LookupError(f"{line!r} answered {reply!r}: nobody has said what that means")
+
+
+RECORDED = sorted({(line, reply) for line, reply, _ in replies(*FILES) if typed(line) is not None})
+
+
+def test_the_recordings_hold_what_is_tested() -> None:
+    assert len(RECORDED) > 90
+    for pattern in (r"sofia profile \S+ killgw \S+", r"reloadacl", r"xml_locate .*", r"reload \S+"):
+        assert any(re.fullmatch(pattern, line) for line, _ in RECORDED), pattern
+
+
+@pytest.mark.parametrize(("line", "reply"), RECORDED)
+def test_a_recorded_reply_reads_as_what_it_means(line: str, reply: str) -> None:
+    command = typed(line)
+    assert command is not None
+    assert command.line == line
+    means = meaning(line, reply)
+    if isinstance(means, type) and issubclass(means, CommandFailed):
+        with pytest.raises(means) as failed:
+            command.read(reply)
+        assert type(failed.value) is means
+        assert failed.value.reply == reply.strip()[:500]
+        assert failed.value.command == line
+    elif isinstance(means, type):
+        assert isinstance(command.read(reply), means)
+    else:
+        assert command.read(reply) == means
+        assert type(command.read(reply)) is type(means)
+
+
+# --- replies that are not recorded ---------------------------------------------------------------
+
+KNOWN: list[tuple[Command[Any], str, object]] = [
+    (commands.GatewayVariable("gw-ok", "controlplane_fingerprint"), "abc123", "abc123"),
+    (commands.GatewayVariable("gw-ok", "controlplane_fingerprint"), "-ERR no reply\n", None),
+    (commands.ModuleExists("mod_sofia"), "true", True),
+    (commands.ModuleExists("mod_sofia"), "false", False),
+    (commands.UnloadModule("mod_fifo"), "+OK\n", None),
+    (commands.LoadModule("mod_fifo"), "+OK Reloading XML\n+OK\n", None),
+    # It was not loaded before, and is now: what was wanted.
+    (commands.ReloadModule("mod_fifo"), "-ERR unloading module [No such module!]\n+OK module loaded\n", None),
+    (commands.FlushUser("id", "1000", "example.com"), "+OK cleared 12 entries\n", 12),
+    (
+        commands.Version(),
+        "FreeSWITCH Version 1.10.12-release (64bit)\n",
+        "FreeSWITCH Version 1.10.12-release (64bit)",
+    ),
+    (commands.Profiles(), '<?xml version="1.0" encoding="ISO-8859-1"?>\n<profiles>\n</profiles>\n', ()),
+    (
+        commands.GatewayStatuses(),
+        '<?xml version="1.0" encoding="ISO-8859-1"?>\n<gateways>\n</gateways>\n',
+        (),
+    ),
+    (commands.Api("status"), "-ERR anything", "-ERR anything"),
+]
+
+
+@pytest.mark.parametrize(("command", "reply", "value"), KNOWN)
+def test_a_reply_reads_as(command: Command[Any], reply: str, value: object) -> None:
+    assert command.read(reply) == value
+
+
+EVERY: list[Command[Any]] = [
+    commands.ReloadXml(),
+    commands.ReloadAcl(),
+    commands.ProfileRescan("internal"),
+    commands.ProfileStart("internal"),
+    commands.ProfileRestart("internal"),
+    commands.ProfileStop("internal"),
+    commands.KillGateway("external", "gw-ok"),
+    commands.StartGateway("external", "gw-ok"),
+    commands.GatewayVariable("gw-ok", "name"),
+    commands.GatewayStatuses(),
+    commands.GatewayStatusOf("gw-ok"),
+    commands.ProfileStatusOf("internal"),
+    commands.Profiles(),
+    commands.FlushUser("id", "1000", "example.com"),
+    commands.FlushAll(),
+    commands.CheckAcl("192.0.2.5", "lan"),
+    commands.Locate("configuration", "configuration", "name", "acl.conf"),
+    commands.LoadModule("mod_fifo"),
+    commands.UnloadModule("mod_fifo"),
+    commands.ReloadModule("mod_fifo"),
+    commands.ModuleExists("mod_fifo"),
+    commands.CallcenterQueueReload("support@default"),
+    commands.Version(),
+]
+
+
+@pytest.mark.parametrize("command", EVERY)
+@pytest.mark.parametrize(
+    "reply", ["-ERR x Command not found!\n", "-ERR permission denied\n", "USAGE: ...\n", "+OK", ""]
+)
+def test_no_command_takes_a_foreign_reply_for_success(command: Command[Any], reply: str) -> None:
+    honest = (commands.GatewayVariable, commands.Version)  # free text is what they answer
+    if reply == "+OK" and isinstance(
+        command, commands.CallcenterQueueReload | commands.LoadModule | commands.UnloadModule
+    ):
+        return
+    if isinstance(command, honest) and not reply.startswith("-ERR") and reply:
+        return
+    if isinstance(command, commands.GatewayVariable) and not reply:
+        return
+    with pytest.raises(CommandFailed):
+        command.read(reply)
+
+
+def test_every_command_is_made_of_one_line_and_can_be_compared() -> None:
+    assert len({command.line for command in EVERY}) == len(EVERY) == len(set(EVERY))
+    assert {command.shown for command in EVERY} == {command.line for command in EVERY}
+
+
+def test_too_soon_says_how_long() -> None:
+    with pytest.raises(TooSoon) as failed:
+        commands.ProfileRestart("extra").read(
+            "Profile extra must be up for at least 10 seconds to stop/restart.\nPlease wait 8 seconds\n"
+        )
+    assert failed.value.wait == 8
+
+
+def test_an_incomplete_list_is_no_list() -> None:
+    whole = next(
+        reply for line, reply in RECORDED if line == "sofia xmlstatus gateway" and "gw-noreg" in reply
+    )
+    for cut in (len(whole) // 2, len(whole) - len("</gateways>\n")):
+        with pytest.raises(UnexpectedReply):
+            commands.GatewayStatuses().read(whole[:cut])
+    listing = next(reply for line, reply in RECORDED if line == "sofia xmlstatus")
+    with pytest.raises(UnexpectedReply):
+        commands.Profiles().read(listing[: len(listing) // 2])
+
+
+def test_the_list_of_profiles_is_read_while_registrations_are_retried() -> None:
+    listing = next(reply for line, reply in RECORDED if line == "sofia xmlstatus" and "(retry:" in reply)
+    assert commands.Profiles().read(listing) == (
+        ProfileSummary("external", "RUNNING", True, "sip:mod_sofia@127.0.0.1:15080"),
+        ProfileSummary("internal", "RUNNING", True, "sip:mod_sofia@127.0.0.1:15060"),
+    )
+
+
+# --- what is not sent ----------------------------------------------------------------------------
+
+SMUGGLED = [
+    "a b",
+    "a\nb",
+    "a\r\nb",
+    "a\tb",
+    "a\0b",
+    "",
+    "a'b",
+    'a"b',
+    "a\\b",
+    "a\u2028b",
+    "a\u00a0b",
+    "a\x85b",
+    "\ud800",
+]
+WORDS: list[Callable[[str], Command[Any]]] = [
+    commands.ProfileRescan,
+    commands.ProfileStart,
+    commands.ProfileRestart,
+    commands.ProfileStop,
+    commands.ProfileStatusOf,
+    commands.ModuleExists,
+    commands.LoadModule,
+    commands.UnloadModule,
+    commands.ReloadModule,
+    commands.CallcenterQueueReload,
+    commands.GlobalVariable,
+    commands.GatewayStatusOf,
+    lambda word: commands.KillGateway(word, "gw"),
+    lambda word: commands.KillGateway("internal", word),
+    lambda word: commands.StartGateway(word, "gw"),
+    lambda word: commands.StartGateway("internal", word),
+    lambda word: commands.GatewayVariable(word, "name"),
+    lambda word: commands.GatewayVariable("gw", word),
+    lambda word: commands.FlushUser(word, "1000", "example.com"),
+    lambda word: commands.FlushUser("id", word, "example.com"),
+    lambda word: commands.FlushUser("id", "1000", word),
+    lambda word: commands.CheckAcl("192.0.2.1", word),
+    lambda word: commands.Locate(word, "t", "n", "v"),
+    lambda word: commands.Locate("s", word, "n", "v"),
+    lambda word: commands.Locate("s", "t", word, "v"),
+    lambda word: commands.Locate("s", "t", "n", word),
+]
+
+
+@pytest.mark.parametrize("make", WORDS)
+def test_no_argument_can_be_two(make: Callable[[str], Command[Any]]) -> None:
+    words = len(make("name").line.split())
+    for smuggled in [*SMUGGLED, "x" * 256]:
+        with pytest.raises(CommandRejected):
+            make(smuggled)
+    assert (
+        len(
+            make(
+                "caf\u00e9.a-b_c:d" if "gateway" not in repr(make("name")).lower() else "a-b_c.d"
+            ).line.split()
+        )
+        == words
+    )
+
+
+@pytest.mark.parametrize(
+    "name", ["_all_", "_ALL_", "all", "gw:x", "gw/x", "caf\u00e9", "gw\n", "external::gw"]
+)
+def test_gateways_are_named_as_freeswitch_names_them(name: str) -> None:
+    with pytest.raises(CommandRejected):
+        commands.KillGateway("external", name)
+
+
+@pytest.mark.parametrize("address", ["192.0.2.5", "2001:db8::1"])
+def test_an_address_is_one(address: str) -> None:
+    assert commands.CheckAcl(address, "lan").line == f"acl {address} lan"
+
+
+@pytest.mark.parametrize("address", ["192.0.2", "lan", "192.0.2.5 lan2", "fe80::1%a b", "192.0.2.0/24", ""])
+def test_no_other_thing_is_an_address(address: str) -> None:
+    with pytest.raises(CommandRejected):
+        commands.CheckAcl(address, "lan")
+
+
+@pytest.mark.parametrize("text", ["a\nb", "a\rb", "a\0b", "", "  ", "x" * 8193, "\ud800"])
+def test_free_text_is_one_line(text: str) -> None:
+    with pytest.raises(CommandRejected):
+        commands.Api(text)
+
+
+def test_free_text_is_not_shown() -> None:
+    command = commands.Api("global_setvar secret=hunter2")
+    assert command.shown == "global_setvar ..."
+    assert commands.BackgroundApi("status").background is True
+    assert commands.Api("status").background is False
