@@ -23,9 +23,10 @@ T = TypeVar("T")
 class Fleet:
     """The links to all nodes. Callbacks come in the thread and loop that called ``start``, in order.
 
-    ``on_link`` comes whenever a link's state or reason changes; ``on_event`` for every event subscribed
-    to but background jobs, also for those that come just before the link is told UP. Events beyond ``policy.max_waiting_events`` not yet delivered are dropped
-    (``dropped_events`` counts): events make things sooner, they never are the only way to know.
+    ``on_link`` comes whenever a link's state or reason changes; ``on_event`` for every event
+    subscribed to but background jobs, also for those that come just before the link is told UP.
+    Events beyond ``policy.max_waiting_events`` not yet delivered are dropped (``dropped_events``
+    counts): events make things sooner, they never are the only way to know.
     """
 
     def __init__(
