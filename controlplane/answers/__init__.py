@@ -1,1 +1,1 @@
-"""Desired state turned into the XML that FreeSWITCH asks for, and its cache."""
+"""Desired state -> the XML that FreeSWITCH asks for, and the cache that keeps it at hand."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from controlplane.answers.dialect import document, expanding, literal, rewritten
-from controlplane.answers.fingerprint import marked
+from controlplane.answers.fingerprint import Mark, marked
 from controlplane.answers.params import Opened, written
 from controlplane.desired.values import Acl, Document, Gateway, Profile
 
@@ -28,9 +28,9 @@ def sofia(
     profiles: Iterable[tuple[Profile, Iterable[Gateway]]],
     settings: Document | None,
     opened: Opened,
-    key: bytes,
+    mark: Mark,
 ) -> bytes:
-    """sofia.conf with these profiles, each with these gateways, which get their fingerprint by `key`.
+    """sofia.conf with these profiles, each with these gateways, which get their `mark`.
 
     `settings` is the document that holds the global settings. Every profile has `<settings>`, be it
     empty: without, the switch fails to start it.
@@ -42,7 +42,7 @@ def sofia(
         lines += [f'<alias name="{literal(alias)}"/>' for alias in profile.aliases]
         lines += ["</aliases>", "<gateways>"]
         for gateway in gateways:
-            lines += marked(gateway, opened, key)
+            lines += marked(gateway, opened, mark)
         lines += ["</gateways>", "<domains>"]
         lines += [
             f'<domain name="{literal(domain.name)}"'

@@ -9,7 +9,7 @@ lists, user gateways) see no user outside of a group.
 from collections.abc import Iterable, Mapping, Sequence
 
 from controlplane.answers.dialect import document, literal
-from controlplane.answers.fingerprint import marked, secrets_of
+from controlplane.answers.fingerprint import Mark, marked, secrets_of
 from controlplane.answers.params import Opened, clear, container, last, merged, refs
 from controlplane.desired.values import Domain, Group, Param, Params, SecretRef, User
 
@@ -52,7 +52,7 @@ def network_list(domain: Domain, users: Sequence[User]) -> bytes:
     return document("directory", _named(domain, by_group))
 
 
-def gateways(domains: Iterable[tuple[Domain, Sequence[User]]], opened: Opened, key: bytes) -> bytes:
+def gateways(domains: Iterable[tuple[Domain, Sequence[User]]], opened: Opened, mark: Mark) -> bytes:
     """Every domain by name, and of its users those that hold gateways, with nothing but these.
 
     A profile with `<domain name="all">` takes its domains' names from this, and with `parse="true"`
@@ -66,10 +66,15 @@ def gateways(domains: Iterable[tuple[Domain, Sequence[User]]], opened: Opened, k
                 found = by_group.setdefault(user.groups[0] if user.groups else _NO_GROUP, [])
                 found += [f'<user id="{literal(user.name)}">', "<gateways>"]
                 for gateway in user.gateways:
-                    found += marked(gateway, opened, key)
+                    found += marked(gateway, opened, mark)
                 found += ["</gateways>", "</user>"]
         lines += _named(domain, by_group)
     return document("directory", lines)
+
+
+def names(domains: Iterable[Domain]) -> bytes:
+    """Every domain by name alone."""
+    return document("directory", [line for domain in domains for line in _named(domain, {})])
 
 
 def secrets_of_domain(domain: Domain) -> set[SecretRef]:

@@ -12,13 +12,13 @@ class AnswerError(Exception):
     """Any reason for which a lookup gets no XML."""
 
 
-class BadLookup(AnswerError):
+class BadLookup(AnswerError):  # noqa: N818 - what happened, not what it is
     """The request does not have the form that mod_xml_curl gives every lookup."""
 
 
-class Unanswerable(AnswerError):
+class Unanswerable(AnswerError):  # noqa: N818 - what happened, not what it is
     """What the node should be told is not known at the moment; its next binding or files may know."""
 
 
-class Unwritable(AnswerError, ValueError):
+class Unwritable(AnswerError, ValueError):  # noqa: N818 - what happened, not what it is
     """No XML carries this text through FreeSWITCH's preprocessor and parser unchanged."""

@@ -6,12 +6,16 @@ a plain digest over a password would let anyone try passwords against it, hence 
 """
 
 import hmac
+from collections.abc import Callable
 
 from controlplane.answers.dialect import literal
 from controlplane.answers.params import Opened, container, refs, written
 from controlplane.desired.values import Gateway, Param, Params, SecretRef, UserGateway
 
 VARIABLE = "controlplane_fingerprint"
+
+Mark = Callable[[Gateway | UserGateway], str]
+"""Gives a gateway's fingerprint."""
 
 
 def fingerprint(gateway: Gateway | UserGateway, opened: Opened, key: bytes) -> str:
@@ -20,10 +24,10 @@ def fingerprint(gateway: Gateway | UserGateway, opened: Opened, key: bytes) -> s
     return hmac.digest(key, "\n".join(lines).encode(), "sha256").hex()[:32]
 
 
-def marked(gateway: Gateway | UserGateway, opened: Opened, key: bytes) -> list[str]:
-    """The gateway's lines, its fingerprint among its variables."""
-    mark = Param(VARIABLE, fingerprint(gateway, opened, key), "inbound")
-    return gateway_lines(gateway.name, gateway.params, (*gateway.variables, mark), opened)
+def marked(gateway: Gateway | UserGateway, opened: Opened, mark: Mark) -> list[str]:
+    """The gateway's lines, its mark among its variables."""
+    variable = Param(VARIABLE, mark(gateway), "inbound")
+    return gateway_lines(gateway.name, gateway.params, (*gateway.variables, variable), opened)
 
 
 def gateway_lines(name: str, params: Params, variables: Params, opened: Opened) -> list[str]:

@@ -7,7 +7,7 @@ recorded instead.
 from dataclasses import dataclass, field
 
 
-class Unreadable(Exception):
+class Unreadable(Exception):  # noqa: N818
     """The switch logs an error and goes on to its next binding."""
 
 

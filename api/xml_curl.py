@@ -1,0 +1,186 @@
+"""The endpoint that mod_xml_curl asks: a bare ASGI callable, for every call of every node waits on it.
+
+Only status 200 is read; at anything else the switch goes on to its next binding, then to its files.
+A redirect would be followed as GET without parameters: there are none.
+"""
+
+import logging
+from collections.abc import Callable
+from typing import Protocol
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from api.node_auth import Caller, NodeAuth
+from controlplane.answers.answer import Answer
+from controlplane.answers.errors import AnswerError, BadLookup, Unanswerable
+from controlplane.answers.question import Question, read
+
+log = logging.getLogger(__name__)
+
+BODY_LIMIT = 1024 * 1024
+
+PATH = "/xml_curl"
+
+OnRefused = Callable[[str | None, str], None]
+"""Told of the node (None: unknown) and why; must not block."""
+
+_TEXT = (b"content-type", b"text/plain; charset=utf-8")
+_XML = (b"content-type", b"text/xml")
+_CHALLENGE = (b"www-authenticate", b'Basic realm="controlplane", charset="UTF-8"')
+_CLOSE = (b"connection", b"close")
+
+
+class Answering(Protocol):
+    """What knows the answers (`controlplane.answers.answers.Answers`)."""
+
+    def cached(self, node: str, question: Question) -> Answer | None:
+        """The answer at once, or None."""
+
+    async def answer(self, node: str, question: Question) -> Answer:
+        """The answer; raises AnswerError."""
+
+
+class TooLarge(Exception):  # noqa: N818 - what happened, not what it is
+    """The body passes the limit."""
+
+
+class Gone(Exception):  # noqa: N818 - what happened, not what it is
+    """The caller hung up."""
+
+
+class XmlCurl:
+    """Answers lookups at PATH and below it; everything else goes to `otherwise`, or is 404.
+
+    The credential decides the node, and is looked at before the body is; the form's `hostname` must be
+    that node's switchname.
+    """
+
+    def __init__(
+        self,
+        answers: Answering,
+        nodes: NodeAuth,
+        *,
+        on_refused: OnRefused | None = None,
+        body_limit: int = BODY_LIMIT,
+        otherwise: ASGIApp | None = None,
+    ) -> None:
+        self._answers = answers
+        self._nodes = nodes
+        self._on_refused = on_refused
+        self._body_limit = body_limit
+        self._otherwise = otherwise
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path = scope.get("path", "")
+        if scope["type"] != "http" or not (path == PATH or path.startswith(f"{PATH}/")):
+            await self._elsewhere(scope, receive, send)
+            return
+        authorization, length = b"", b"0"
+        for name, value in scope["headers"]:
+            if name == b"authorization":
+                authorization = value
+            elif name == b"content-length":
+                length = value
+        caller = self._nodes.caller(authorization)
+        if caller is None:
+            reason = "wrong credentials" if authorization else "no credentials"
+            self._refused(None, f"{reason}, from {_source(scope)}")
+            await _reply(send, 401, reason, _CHALLENGE)
+            return
+        try:
+            form = await self._form(scope, length, receive)
+            question = read(form)
+        except TooLarge:
+            self._refused(caller.name, f"a body of more than {self._body_limit} bytes")
+            await _reply(send, 413, "the body is too large", _CLOSE)
+        except BadLookup as error:
+            self._refused(caller.name, str(error))
+            await _reply(send, 400, str(error))
+        except Gone:
+            return
+        else:
+            if question.hostname != caller.switchname:
+                await self._misnamed(caller, question.hostname, send)
+                return
+            answer = self._answers.cached(caller.name, question)
+            if answer is None:
+                try:
+                    answer = await self._answers.answer(caller.name, question)
+                except AnswerError as error:
+                    await _failed(caller, error, send)
+                    return
+            body = answer.body
+            await send(
+                {
+                    "type": "http.response.start",
+                    "status": 200,
+                    "headers": [_XML, (b"content-length", b"%d" % len(body))],
+                }
+            )
+            await send({"type": "http.response.body", "body": body})
+
+    async def _form(self, scope: Scope, length: bytes, receive: Receive) -> bytes:
+        """The body, or the query string of a GET; raises TooLarge, BadLookup, Gone."""
+        method = scope["method"]
+        if method == "GET":
+            query: bytes = scope["query_string"]
+            return query
+        if method.upper() not in ("POST", "PUT"):
+            raise BadLookup(f"{method} is no way to ask")
+        if len(length) > 9 or int(length) > self._body_limit:
+            raise TooLarge
+        parts: list[bytes] = []
+        size = 0
+        while True:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise Gone
+            part: bytes = message.get("body", b"")
+            if not message.get("more_body"):
+                if size + len(part) > self._body_limit:
+                    raise TooLarge
+                return b"".join((*parts, part)) if parts else part
+            parts.append(part)
+            size += len(part)
+            if size > self._body_limit:
+                raise TooLarge
+
+    async def _misnamed(self, caller: Caller, hostname: str, send: Send) -> None:
+        shown = hostname[:255].encode(errors="replace").decode()
+        reason = f"it calls itself {shown!r}, but its switchname is {caller.switchname!r}"
+        self._refused(caller.name, reason)
+        await _reply(send, 403, reason)
+
+    async def _elsewhere(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._otherwise is not None:
+            await self._otherwise(scope, receive, send)
+        elif scope["type"] == "http":
+            await _reply(send, 404, f"lookups are asked at {PATH}")
+
+    def _refused(self, node: str | None, reason: str) -> None:
+        log.warning("a lookup of %s is refused: %s", node or "an unknown caller", reason)
+        if self._on_refused is not None:
+            self._on_refused(node, reason)
+
+
+async def _failed(caller: Caller, error: AnswerError, send: Send) -> None:
+    if isinstance(error, Unanswerable):
+        log.warning("a lookup of %s cannot be answered: %s", caller.name, error)
+        await _reply(send, 503, str(error))
+    else:
+        log.error("a lookup of %s cannot be answered", caller.name, exc_info=error)
+        await _reply(send, 503, "what is stored cannot be given to FreeSWITCH")
+
+
+async def _reply(send: Send, status: int, text: str, *headers: tuple[bytes, bytes]) -> None:
+    body = f"{text}\n".encode(errors="replace")
+    length = (b"content-length", b"%d" % len(body))
+    await send(
+        {"type": "http.response.start", "status": status, "headers": [_TEXT, length, *headers]},
+    )
+    await send({"type": "http.response.body", "body": body})
+
+
+def _source(scope: Scope) -> str:
+    client = scope.get("client")
+    return client[0] if client else "an unknown address"

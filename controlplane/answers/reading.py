@@ -1,0 +1,85 @@
+"""The rows behind answers: read through the store, sealed values opened, or masked."""
+
+from collections.abc import Callable, Collection
+from typing import TypeVar
+
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
+
+from controlplane.answers.errors import Unanswerable
+from controlplane.answers.fingerprint import fingerprint
+from controlplane.answers.params import Opened
+from controlplane.answers.render import Reader
+from controlplane.desired import reader as rows
+from controlplane.desired.values import Extension, Gateway, SecretRef, Stored, User, UserGateway
+from controlplane.store.engine import Store
+from controlplane.store.errors import StoreError
+from controlplane.store.vault import Vault
+
+T = TypeVar("T")
+
+MASK = "********"
+
+
+class StoreReader:
+    """Reads within one session, so that rows and secrets are of one moment."""
+
+    def __init__(self, session: Session, vault: Vault) -> None:
+        self._session = session
+        self._vault = vault
+
+    def user(self, domain: int, name: str, by_alias: bool) -> Stored[User] | None:
+        """The user of that id, else of that number-alias; `by_alias`: the other way round."""
+        return rows.user(self._session, domain, name, alias_first=by_alias)
+
+    def users(self, domain: int, group: str) -> Collection[Stored[User]]:
+        """The users of a group, by name."""
+        return rows.users_of(self._session, domain, group)
+
+    def users_with_cidr(self, domain: int) -> Collection[Stored[User]]:
+        """The users that have a cidr."""
+        return rows.users_with_cidr(self._session, domain)
+
+    def users_with_gateways(self, domains: Collection[int]) -> Collection[Stored[User]]:
+        """The users that hold gateways."""
+        return rows.users_with_gateways(self._session, domains)
+
+    def extensions(self, context: int) -> Collection[Stored[Extension]]:
+        """Every extension of the context."""
+        return rows.extensions(self._session, context)
+
+    def opened(self, secrets: Collection[SecretRef]) -> Opened:
+        """The texts of sealed values; no query when there are none."""
+        return rows.secrets(self._session, self._vault, secrets) if secrets else {}
+
+    def mark(self, gateway: Gateway | UserGateway, opened: Opened) -> str:
+        """The gateway's fingerprint."""
+        return fingerprint(gateway, opened, self._vault.fingerprint_key())
+
+
+class MaskedReader(StoreReader):
+    """The same, but opens nothing: for eyes."""
+
+    def opened(self, secrets: Collection[SecretRef]) -> Opened:
+        """A mask in place of every sealed value."""
+        return dict.fromkeys(secrets, MASK)
+
+    def mark(self, gateway: Gateway | UserGateway, opened: Opened) -> str:
+        """A mask: the true one cannot be told without the secrets."""
+        return MASK
+
+
+class Source:
+    """Runs what needs rows in a worker thread of the store."""
+
+    def __init__(self, store: Store, vault: Vault) -> None:
+        self._store = store
+        self._vault = vault
+
+    async def run(self, work: Callable[[Reader], T], *, masked: bool = False) -> T:
+        """`work`'s result; raises Unanswerable when the database does not answer."""
+        kind = MaskedReader if masked else StoreReader
+        try:
+            return await self._store.read(lambda session: work(kind(session, self._vault)))
+        except (StoreError, SQLAlchemyError) as error:
+            raise Unanswerable("the database does not answer") from error

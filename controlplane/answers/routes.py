@@ -1,0 +1,222 @@
+"""From a question to the cache key of its answer, for one node at one revision.
+
+A key names rows by id wherever the answer is the same for every node that sees these rows, so that
+nodes share what is kept; what is cut to a node carries the node's name. `kind` keeps keys apart
+that would else be equal as tuples.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple, TypeAlias, TypeVar
+
+from controlplane.answers.configuration import ACL, PROBE, SOFIA, names_serving
+from controlplane.answers.question import Question
+from controlplane.desired.catalog import NodeView
+from controlplane.desired.values import Context, Document, Domain, Group, Stored, Value
+
+V = TypeVar("V", bound=Value)
+
+UNKNOWN = "\0"
+"""Stands for every name of a profile or gateway that is none: no row has it."""
+
+_EVERY = "_all_"  # what `sofia profile P startgw _all_` asks for
+
+
+class UserKey(NamedTuple):
+    """One user. `caches`: the switch may be told to keep him."""
+
+    domain: int
+    name: str
+    by_alias: bool
+    caches: bool
+    kind: str = "user"
+
+
+class DomainKey(NamedTuple):
+    """A domain without users."""
+
+    domain: int
+    kind: str = "domain"
+
+
+class GroupKey(NamedTuple):
+    """A group with its users."""
+
+    domain: int
+    name: str
+    kind: str = "group"
+
+
+class NetworkListKey(NamedTuple):
+    """The users of a domain that have a cidr."""
+
+    domain: int
+    kind: str = "network-list"
+
+
+class GatewaysKey(NamedTuple):
+    """Users' gateways; `domain` None: of every domain that the node sees."""
+
+    node: str
+    domain: int | None
+    kind: str = "gateways"
+
+
+class NamesKey(NamedTuple):
+    """Every domain that the node sees, by name."""
+
+    node: str
+    kind: str = "names"
+
+
+class ContextKey(NamedTuple):
+    """A dialplan context."""
+
+    context: int
+    kind: str = "context"
+
+
+class SofiaKey(NamedTuple):
+    """sofia.conf as the node is told it; empty: every profile, every gateway."""
+
+    node: str
+    profile: str
+    gateway: str
+    kind: str = "sofia"
+
+
+class AclKey(NamedTuple):
+    """acl.conf as the node is told it."""
+
+    node: str
+    kind: str = "acl"
+
+
+class DocumentKey(NamedTuple):
+    """A document under the name asked for."""
+
+    document: int
+    asked: str
+    kind: str = "document"
+
+
+class ProbeKey(NamedTuple):
+    """The probe document; never kept."""
+
+    node: str
+    kind: str = "probe"
+
+
+SharedKey: TypeAlias = (
+    DomainKey
+    | GroupKey
+    | NetworkListKey
+    | GatewaysKey
+    | NamesKey
+    | ContextKey
+    | SofiaKey
+    | AclKey
+    | DocumentKey
+)
+"""What has an answer whatever stands in the database."""
+
+AnyKey: TypeAlias = UserKey | SharedKey | ProbeKey
+
+
+class Routes:
+    """What one node owns, by the names under which it asks.
+
+    FreeSWITCH compares names without case (switch_xml_find_child), so a domain asked for in capitals
+    is owned just the same: the exact spelling goes first, then the lower-case one.
+    """
+
+    def __init__(self, node: str, view: NodeView) -> None:
+        self.node = node
+        self.view = view
+        self.domains: dict[str, Stored[Domain]] = _by_name(view.domains)
+        self.contexts: dict[str, Stored[Context]] = _by_name(view.contexts)
+        self.documents: dict[str, Stored[Document]] = _by_name(view.documents)
+        self._domains = {row.id: row for row in self.domains.values()}
+        self._contexts = {row.id: row for row in self.contexts.values()}
+        self._documents = {row.id: row for row in self.documents.values()}
+        self._groups: dict[str, dict[str, Stored[Group]]] = {}
+        for (domain, group), row in view.groups.items():
+            self._groups.setdefault(domain, {})[group] = row
+        self._profiles = {name.lower(): name for name in view.profiles}
+
+    def key(self, question: Question, may_cache: Callable[[str], bool]) -> AnyKey | None:
+        """The key of the question's answer; None: we own nothing by that name.
+
+        `may_cache(node)`: whether the node may be told to keep a user.
+        """
+        section = question.section
+        if section == "directory":
+            return self._directory(question, may_cache)
+        if section == "dialplan":
+            name = question.context
+            context = self.contexts.get(name) or self.contexts.get(name.lower())
+            return ContextKey(context.id) if context is not None else None
+        if section == "configuration":
+            return self._configuration(question)
+        return None
+
+    def domain(self, row: int) -> Stored[Domain]:
+        """The domain with that row id; KeyError if the node does not see it."""
+        return self._domains[row]
+
+    def groups(self, domain: int) -> dict[str, Stored[Group]]:
+        """That domain's groups by name."""
+        return self._groups.get(self._domains[domain].value.name, {})
+
+    def context(self, row: int) -> Stored[Context]:
+        """The context with that row id."""
+        return self._contexts[row]
+
+    def document(self, row: int) -> Stored[Document]:
+        """The document with that row id."""
+        return self._documents[row]
+
+    def _directory(self, question: Question, may_cache: Callable[[str], bool]) -> AnyKey | None:
+        name = question.key_value
+        domain = self.domains.get(name) or self.domains.get(name.lower())
+        if domain is not None and question.user:
+            spelled = name == domain.value.name == (question.domain or name)
+            by_alias = question.key == "number-alias"
+            caches = spelled and (by_alias or question.key == "id") and may_cache(self.node)
+            return UserKey(domain.id, question.user, by_alias, caches)
+        if question.purpose == "gateways":
+            if not name:
+                return GatewaysKey(self.node, None) if self.domains else None
+            return GatewaysKey(self.node, domain.id) if domain is not None else None
+        if domain is None:
+            return NamesKey(self.node) if not name and self.domains else None
+        if question.purpose == "network-list":
+            return NetworkListKey(domain.id)
+        if question.group:
+            group = self.view.groups.get((domain.value.name, question.group))
+            return GroupKey(domain.id, question.group) if group is not None else DomainKey(domain.id)
+        return DomainKey(domain.id)
+
+    def _configuration(self, question: Question) -> AnyKey | None:
+        name = question.key_value.lower()
+        if name == SOFIA:
+            if not self.view.profiles and SOFIA not in self.documents:
+                return None
+            profile, gateway = question.profile, question.gateway
+            if profile:
+                profile = self._profiles.get(profile.lower(), UNKNOWN)
+            if gateway:
+                gateway = "" if gateway == _EVERY else gateway if gateway in self.view.gateways else UNKNOWN
+            return SofiaKey(self.node, profile, gateway)
+        if name == ACL:
+            return AclKey(self.node) if self.view.acls else None
+        if name == PROBE:
+            return ProbeKey(self.node)
+        for candidate in names_serving(name):
+            document = self.documents.get(candidate)
+            if document is not None:
+                return DocumentKey(document.id, question.key_value)
+        return None
+
+
+def _by_name(rows: Mapping[str, Stored[V]]) -> dict[str, Stored[V]]:
+    return {name.lower(): row for name, row in rows.items()} | dict(rows)
