@@ -53,14 +53,14 @@ class Catalog:
     """Every row that lookups and pushes need at hand, at revision `revision`."""
 
     revision: int = 0
-    nodes: Rows[Node] = field(default=_EMPTY)
-    domains: Rows[Domain] = field(default=_EMPTY)
-    groups: Rows[Group] = field(default=_EMPTY)
-    profiles: Rows[Profile] = field(default=_EMPTY)
-    gateways: Rows[Gateway] = field(default=_EMPTY)
-    acls: Rows[Acl] = field(default=_EMPTY)
-    contexts: Rows[Context] = field(default=_EMPTY)
-    documents: Rows[Document] = field(default=_EMPTY)
+    nodes: Rows[Node] = field(default_factory=lambda: _EMPTY)
+    domains: Rows[Domain] = field(default_factory=lambda: _EMPTY)
+    groups: Rows[Group] = field(default_factory=lambda: _EMPTY)
+    profiles: Rows[Profile] = field(default_factory=lambda: _EMPTY)
+    gateways: Rows[Gateway] = field(default_factory=lambda: _EMPTY)
+    acls: Rows[Acl] = field(default_factory=lambda: _EMPTY)
+    contexts: Rows[Context] = field(default_factory=lambda: _EMPTY)
+    documents: Rows[Document] = field(default_factory=lambda: _EMPTY)
     _views: dict[str, NodeView] = field(default_factory=dict, repr=False)
 
     def rows(self, noun: Noun) -> Rows[Any]:
