@@ -327,7 +327,7 @@ class Connection(InboundESL):  # type: ignore[misc]  # greenswitch has no types
         elif isinstance(outcome, Frame) and not outcome.reply.startswith("+OK"):
             del self._jobs[job]
             waiting.tell(CommandFailed(waiting.shown, outcome.reply))
-        elif isinstance(outcome, Frame) and outcome.headers.get("Job-UUID", job) != job:
+        elif isinstance(outcome, Frame) and outcome.headers.get("Job-UUID") != job:
             raise ProtocolError("the reply to another job: replies are out of step")
 
     # --- receiving -----------------------------------------------------------------------------

@@ -70,6 +70,7 @@ class Hub:
         except TimeoutError:
             logger.error("the event socket thread did not end within %s s", timeout)
             return False
+        self._thread.join(1.0)  # after its last word; one that outlives the interpreter can crash it
         return True
 
     @property
