@@ -53,7 +53,7 @@ WAITING = {
 }
 
 UNREPEATABLE = {
-    "sofia-dupgw.conf.xml": "one gateway name on two profiles: refused when written, each rescan would add it",
+    "sofia-dupgw.conf.xml": "one gateway name on two profiles: refused when written: rescans would add it",
 }
 
 NOT_AS_THEN = {
