@@ -76,6 +76,17 @@ class Catalog:
         """Give a node by its name."""
         return self.nodes.get(Key(Noun.NODE, name))
 
+    def groups_of(self, domain: Key) -> tuple[Stored[Group], ...]:
+        """Give the groups of a domain's row, by name."""
+        found = [
+            row for key, row in self.groups.items() if (key.parent, key.scope) == (domain.name, domain.scope)
+        ]
+        return tuple(sorted(found, key=lambda row: row.value.name))
+
+    def scoped(self, scope: Scope) -> tuple[Key, ...]:
+        """Give the keys of all rows of exactly that scope."""
+        return tuple(key for name in _FIELDS.values() for key in getattr(self, name) if key.scope == scope)
+
     def view(self, name: str) -> NodeView:
         """Say what a node is told; made once for each catalog. Raises KeyError for an unknown node."""
         found = self._views.get(name)

@@ -1,0 +1,265 @@
+"""What a value may be by itself, without looking at any other row.
+
+A write that passes here can be served: whatever would not reach the switch as it was typed
+is refused now, with the reason, and not found out by a phone.
+"""
+
+import ipaddress
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import assert_never
+
+from controlplane.desired import markup
+from controlplane.desired.codec import ref_from_text
+from controlplane.desired.errors import FieldError, Invalid
+from controlplane.desired.text import wrong_label, wrong_name, wrong_text, wrong_word
+from controlplane.desired.values import (
+    Acl,
+    Context,
+    Document,
+    Domain,
+    Extension,
+    Gateway,
+    Group,
+    Node,
+    Params,
+    Profile,
+    Scope,
+    SecretRef,
+    Text,
+    User,
+    UserGateway,
+    Value,
+)
+
+__all__ = ["LONGEST_CACHED_MS", "FieldError", "Invalid", "check", "uniform"]
+
+LONGEST_CACHED_MS = 2_147_483
+"""switch_xml.c multiplies it by 1000 in 32 bits: more overflows."""
+
+_DOCUMENT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.\-]*\.conf", re.ASCII)
+_HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.\-]*[A-Za-z0-9_])?", re.ASCII)
+_OURS = "controlplane_"
+_FEWEST, _MOST_PASSWORDS = 1, 2
+
+Wrong = Iterator[FieldError]
+
+
+def check(value: Value) -> tuple[FieldError, ...]:
+    """Give what is wrong with a value whose passwords are still in clear, or references."""
+    return tuple(_check(value))
+
+
+def uniform(value: Value) -> Value:
+    """Give a checked value in the one form in which it is kept: equal values are equal texts."""
+    match value:
+        case Extension():
+            return replace(value, xml=markup.written(markup.parsed(value.xml, "extension", value.name)))
+        case Document():
+            return replace(value, xml=markup.written(markup.parsed(value.xml, "configuration", value.name)))
+        case _:
+            return value
+
+
+def _check(value: Value) -> Wrong:
+    match value:
+        case Node():
+            yield from _node(value)
+        case Domain() | Group():
+            yield from _says("name", wrong_name(value.name))
+            yield from _params(value.params, value.variables)
+            if isinstance(value, Domain):
+                yield from _cacheable(value.cacheable)
+        case User():
+            yield from _user(value)
+        case Profile():
+            yield from _profile(value)
+        case Gateway():
+            yield from _says("name", wrong_word(value.name))
+            yield from _says("profile", wrong_word(value.profile))
+            if value.placed_on is not None:
+                yield from _says("placed_on", wrong_word(value.placed_on))
+            yield from _params(value.params, value.variables)
+            yield from _not_ours(value.variables, "variables")
+        case Acl():
+            yield from _acl(value)
+        case Context():
+            yield from _says("name", wrong_name(value.name))
+        case Extension():
+            yield from _extension(value)
+        case Document():
+            yield from _document(value)
+        case _:
+            assert_never(value)
+    if not isinstance(value, Node):
+        yield from _scope(value.scope)
+
+
+def _says(field: str, reason: str | None) -> Wrong:
+    if reason is not None:
+        yield FieldError(field, reason)
+
+
+def _scope(scope: Scope) -> Wrong:
+    for name in scope.groups if scope.node is None else (scope.node,):
+        yield from _says("scope", wrong_word(name))
+
+
+def _node(node: Node) -> Wrong:
+    yield from _says("name", wrong_word(node.name))
+    yield from _says("switchname", wrong_label(node.switchname))
+    if not _is_address(node.host) and _HOST.fullmatch(node.host) is None:
+        yield FieldError("host", "is neither an IP address nor a host name")
+    if not 1 <= node.port <= 65535:
+        yield FieldError("port", "must be from 1 to 65535")
+    for place, group in enumerate(node.groups):
+        yield from _says(f"groups[{place}]", wrong_word(group))
+    yield from _twice("groups", node.groups)
+    yield from _password("event_socket_password", node.event_socket_password)
+    if not _FEWEST <= len(node.lookup_passwords) <= _MOST_PASSWORDS:
+        yield FieldError("lookup_passwords", "must be one or two")
+    for place, password in enumerate(node.lookup_passwords):
+        yield from _password(f"lookup_passwords[{place}]", password)
+
+
+def _password(field: str, text: Text) -> Wrong:
+    if isinstance(text, SecretRef):
+        return
+    if not text:
+        yield FieldError(field, "is empty")
+    elif not text.isprintable():
+        # It goes in a line of Event Socket or an HTTP header.
+        yield FieldError(field, "holds a character that cannot be seen")
+    elif len(text) > 255:
+        yield FieldError(field, "is longer than 255 characters")
+    else:
+        yield from _says(field, wrong_text(text))
+
+
+def _user(user: User) -> Wrong:
+    yield from _says("name", wrong_name(user.name))
+    if user.number_alias is not None:
+        yield from _says("number_alias", wrong_name(user.number_alias))
+        if user.number_alias == user.name:
+            yield FieldError("number_alias", "is the user's own name")
+    if user.cidr is not None:
+        # switch_utils.c, switch_network_list_add_cidr_token: a list, separated by commas.
+        for part in user.cidr.split(","):
+            yield from _cidr("cidr", part)
+    for place, group in enumerate(user.groups):
+        yield from _says(f"groups[{place}]", wrong_name(group))
+    yield from _twice("groups", user.groups)
+    yield from _params(user.params, user.variables)
+    for place, gateway in enumerate(user.gateways):
+        yield from _user_gateway(gateway, f"gateways[{place}].")
+    yield from _twice("gateways", [gateway.name for gateway in user.gateways])
+    yield from _cacheable(user.cacheable)
+
+
+def _user_gateway(gateway: UserGateway, path: str) -> Wrong:
+    yield from _says(f"{path}name", wrong_word(gateway.name))
+    yield from _params(gateway.params, gateway.variables, path)
+    yield from _not_ours(gateway.variables, f"{path}variables")
+
+
+def _profile(profile: Profile) -> Wrong:
+    yield from _says("name", wrong_word(profile.name))
+    yield from _params(profile.params, ())
+    for place, alias in enumerate(profile.aliases):
+        yield from _says(f"aliases[{place}]", wrong_name(alias))
+    yield from _twice("aliases", profile.aliases)
+    for place, domain in enumerate(profile.domains):
+        yield from _says(f"domains[{place}].name", wrong_name(domain.name))
+    yield from _twice("domains", [domain.name for domain in profile.domains])
+
+
+def _acl(acl: Acl) -> Wrong:
+    yield from _says("name", wrong_name(acl.name))
+    for place, entry in enumerate(acl.entries):
+        path = f"entries[{place}]"
+        if (entry.cidr is None) is (entry.domain is None):
+            yield FieldError(path, "must have exactly one of cidr and domain")
+        elif entry.cidr is not None:
+            yield from _cidr(f"{path}.cidr", entry.cidr)
+        elif entry.domain is not None:
+            yield from _says(f"{path}.domain", wrong_name(entry.domain))
+
+
+def _extension(extension: Extension) -> Wrong:
+    yield from _says("name", wrong_label(extension.name))
+    if not 0 <= extension.position < 2**31:
+        yield FieldError("position", "must be from 0 to 2147483647")
+    try:
+        markup.parsed(extension.xml, "extension", extension.name)
+    except markup.BadMarkup as error:
+        yield FieldError("xml", str(error))
+
+
+def _document(document: Document) -> Wrong:
+    if _DOCUMENT.fullmatch(document.name) is None or len(document.name) > 255:
+        yield FieldError("name", "must be a word that ends in .conf")
+    if document.name.startswith(_OURS):
+        yield FieldError("name", f"names that begin with {_OURS} are ours")
+    if document.name == "acl.conf":
+        yield FieldError("name", "acl.conf is made of ACL lists: write those")
+    try:
+        tree = markup.parsed(document.xml, "configuration", document.name)
+    except markup.BadMarkup as error:
+        yield FieldError("xml", str(error))
+        return
+    if document.name == "sofia.conf" and any(child.tag != "global_settings" for child in tree):
+        yield FieldError("xml", "sofia.conf may hold only <global_settings>: write profiles and gateways")
+    for text in markup.others(tree):
+        if (named := markup.sealed(text)) is not None and ref_from_text(named) is not None:
+            yield FieldError("xml", f"{text!r} stands where no password does")
+
+
+def _params(params: Params, variables: Params, path: str = "") -> Wrong:
+    for kind, some in (("params", params), ("variables", variables)):
+        for place, param in enumerate(some):
+            reason = wrong_label(param.name)
+            if reason is not None:
+                yield FieldError(f"{path}{kind}[{place}].name", reason)
+            if isinstance(param.value, str):
+                reason = wrong_text(param.value)
+                if reason is not None:
+                    yield FieldError(f"{path}{kind}[{place}].value", reason)
+
+
+def _not_ours(variables: Params, path: str) -> Wrong:
+    for place, variable in enumerate(variables):
+        if variable.name.lower().startswith(_OURS):
+            yield FieldError(f"{path}[{place}].name", f"names that begin with {_OURS} are ours")
+
+
+def _cacheable(cacheable: int | None) -> Wrong:
+    if cacheable is not None and not 0 <= cacheable <= LONGEST_CACHED_MS:
+        yield FieldError("cacheable", f"must be from 0 to {LONGEST_CACHED_MS} (milliseconds)")
+
+
+def _cidr(field: str, text: str) -> Wrong:
+    address, slash, bits = text.partition("/")
+    if not slash or not (bits.isascii() and bits.isdigit()) or len(bits) > 3:
+        yield FieldError(field, f"{text!r} must be ADDRESS/BITS")
+        return
+    try:
+        parsed = ipaddress.ip_network(f"{address}/{bits}", strict=False)
+    except ValueError as error:
+        yield FieldError(field, str(error))
+    else:
+        if "%" in str(parsed) or address != address.strip():
+            yield FieldError(field, f"{text!r} must be ADDRESS/BITS")
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _twice(field: str, names: tuple[str, ...] | list[str]) -> Wrong:
+    if len(set(names)) < len(names):
+        yield FieldError(field, "names something twice")

@@ -1,0 +1,298 @@
+"""Values as JSON, and back: the form of the API, of revisions and of the JSON columns.
+
+Secrets are written `{"secret": "ID@VERSION"}`, params as lists of `{"name", "value"}` (and
+`direction` on a gateway's variables). On input an object `{name: value}` serves for a list.
+An ACL list speaks FreeSWITCH's words: `"default": "deny"`, `{"type": "allow", "cidr": ...}`.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, assert_never
+
+from controlplane.desired.errors import FieldError, Invalid
+from controlplane.desired.fields import Fields
+from controlplane.desired.values import (
+    Acl,
+    AclEntry,
+    Context,
+    Document,
+    Domain,
+    Extension,
+    Gateway,
+    Group,
+    Key,
+    Node,
+    NodeMode,
+    Noun,
+    Param,
+    Params,
+    Profile,
+    ProfileDomain,
+    SecretRef,
+    Text,
+    User,
+    UserGateway,
+    Value,
+)
+
+Json = dict[str, Any]
+
+
+def to_json(value: Value) -> Json:
+    """Write a value whole: what its key says, and its fields."""
+    said: Json = {"name": value.name}
+    match value:
+        case Group() | User():
+            said["domain"] = value.domain
+        case Extension():
+            said["context"] = value.context
+        case _:
+            pass
+    if not isinstance(value, Node):
+        said["scope"] = str(value.scope)
+    return said | fields_to_json(value)
+
+
+def fields_to_json(value: Value) -> Json:
+    """Write a value's fields without what its key says: what a `Put` takes, and the row's columns."""
+    match value:
+        case Node():
+            return {
+                "switchname": value.switchname,
+                "host": value.host,
+                "port": value.port,
+                "groups": list(value.groups),
+                "mode": value.mode.value,
+                "event_socket_password": text_to_json(value.event_socket_password),
+                "lookup_passwords": [text_to_json(password) for password in value.lookup_passwords],
+            }
+        case Domain():
+            return _with_params(value) | {"cacheable": value.cacheable}
+        case Group():
+            return _with_params(value)
+        case User():
+            return {
+                "number_alias": value.number_alias,
+                "cidr": value.cidr,
+                "groups": list(value.groups),
+                **_with_params(value),
+                "gateways": [{"name": one.name, **_with_params(one)} for one in value.gateways],
+                "cacheable": value.cacheable,
+            }
+        case Profile():
+            return {
+                "params": params_to_json(value.params),
+                "aliases": list(value.aliases),
+                "domains": [
+                    {"name": one.name, "alias": one.alias, "parse": one.parse} for one in value.domains
+                ],
+            }
+        case Gateway():
+            return {"profile": value.profile, "placed_on": value.placed_on, **_with_params(value)}
+        case Acl():
+            return {
+                "default": "allow" if value.default_allow else "deny",
+                "entries": [_entry_to_json(entry) for entry in value.entries],
+            }
+        case Context():
+            return {}
+        case Extension():
+            return {"position": value.position, "xml": value.xml}
+        case Document():
+            return {"xml": value.xml, "secrets": [str(ref) for ref in value.secrets]}
+        case _:
+            assert_never(value)
+
+
+def from_json(key: Key, spec: Mapping[str, Any]) -> Value:
+    """Read a value; raises Invalid for a field that is unknown, missing or of the wrong type.
+
+    What a name, a number or a piece of XML may hold is for `checks`. Fields that only say what
+    the key says are taken when they agree with it.
+    """
+    fields = Fields(_without_key(key, spec))
+    value = _READERS[key.noun](key, fields)
+    fields.finish()
+    return value
+
+
+def text_to_json(text: Text) -> str | Json:
+    """Write a text, or the reference to a sealed one."""
+    return {"secret": str(text)} if isinstance(text, SecretRef) else text
+
+
+def text_from_json(given: object) -> Text | None:
+    """Read a text or a reference; None when it is neither."""
+    if isinstance(given, str):
+        return given
+    if isinstance(given, Mapping) and set(given) == {"secret"}:
+        return ref_from_text(given["secret"])
+    return None
+
+
+def ref_from_text(given: object) -> SecretRef | None:
+    """Read `ID@VERSION`; None when it is not that."""
+    if not isinstance(given, str):
+        return None
+    number, _, version = given.partition("@")
+    if not (number.isascii() and number.isdigit() and version.isascii() and version.isdigit()):
+        return None
+    return SecretRef(int(number), int(version)) if len(given) <= 40 else None
+
+
+def params_to_json(params: Params) -> list[Json]:
+    """Write params in their order."""
+    return [
+        {"name": param.name, "value": text_to_json(param.value)}
+        if param.direction is None
+        else {"name": param.name, "value": text_to_json(param.value), "direction": param.direction}
+        for param in params
+    ]
+
+
+def params_from_columns(given: list[Json]) -> Params:
+    """Read params that this module wrote, without looking for mistakes."""
+    return tuple(
+        Param(
+            one["name"],
+            value if isinstance(value := one["value"], str) else _ref(value),
+            one.get("direction"),
+        )
+        for one in given
+    )
+
+
+def _ref(given: Json) -> SecretRef:
+    number, _, version = given["secret"].partition("@")
+    return SecretRef(int(number), int(version))
+
+
+def _with_params(value: Domain | Group | User | UserGateway | Gateway) -> Json:
+    return {"params": params_to_json(value.params), "variables": params_to_json(value.variables)}
+
+
+def _entry_to_json(entry: AclEntry) -> Json:
+    subject = {"cidr": entry.cidr} if entry.cidr is not None else {"domain": entry.domain}
+    return {"type": "allow" if entry.allow else "deny", **subject}
+
+
+def _without_key(key: Key, spec: Mapping[str, Any]) -> Json:
+    said: Json = {"name": key.name, "scope": str(key.scope)}
+    if key.noun in (Noun.GROUP, Noun.USER):
+        said["domain"] = key.parent
+    if key.noun is Noun.EXTENSION:
+        said["context"] = key.parent
+    errors = tuple(
+        FieldError(field, f"is {spec[field]!r} here but {value!r} in the row's key")
+        for field, value in said.items()
+        if field in spec and spec[field] != value
+    )
+    if errors:
+        raise Invalid(errors)
+    return {field: value for field, value in spec.items() if field not in said}
+
+
+def _node(key: Key, fields: Fields) -> Node:
+    return Node(
+        name=key.name,
+        switchname=fields.optional_text("switchname") or key.name,
+        host=fields.text("host"),
+        port=fields.whole("port", default=8021),
+        groups=fields.names("groups"),
+        mode=NodeMode(fields.one_of("mode", [mode.value for mode in NodeMode], NodeMode.OBSERVING.value)),
+        event_socket_password=fields.sealable("event_socket_password", text_from_json),
+        lookup_passwords=fields.sealables("lookup_passwords", text_from_json),
+    )
+
+
+def _domain(key: Key, fields: Fields) -> Domain:
+    params, variables = _params(fields), _params(fields, "variables")
+    return Domain(key.name, key.scope, params, variables, fields.optional_whole("cacheable"))
+
+
+def _group(key: Key, fields: Fields) -> Group:
+    return Group(key.name, key.parent, key.scope, _params(fields), _params(fields, "variables"))
+
+
+def _user(key: Key, fields: Fields) -> User:
+    return User(
+        name=key.name,
+        domain=key.parent,
+        scope=key.scope,
+        number_alias=fields.optional_text("number_alias"),
+        cidr=fields.optional_text("cidr"),
+        groups=fields.names("groups"),
+        params=_params(fields),
+        variables=_params(fields, "variables"),
+        gateways=tuple(
+            UserGateway(one.text("name"), _params(one), _params(one, "variables", directed=True))
+            for one in fields.objects("gateways")
+        ),
+        cacheable=fields.optional_whole("cacheable"),
+    )
+
+
+def _profile(key: Key, fields: Fields) -> Profile:
+    return Profile(
+        name=key.name,
+        scope=key.scope,
+        params=_params(fields),
+        aliases=fields.names("aliases"),
+        domains=tuple(
+            ProfileDomain(one.text("name"), one.truth("alias"), one.truth("parse"))
+            for one in fields.objects("domains")
+        ),
+    )
+
+
+def _gateway(key: Key, fields: Fields) -> Gateway:
+    return Gateway(
+        name=key.name,
+        scope=key.scope,
+        profile=fields.text("profile"),
+        placed_on=fields.optional_text("placed_on"),
+        params=_params(fields),
+        variables=_params(fields, "variables", directed=True),
+    )
+
+
+def _acl(key: Key, fields: Fields) -> Acl:
+    entries = tuple(
+        AclEntry(
+            one.one_of("type", ["allow", "deny"]) == "allow",
+            one.optional_text("cidr"),
+            one.optional_text("domain"),
+        )
+        for one in fields.objects("entries")
+    )
+    return Acl(key.name, key.scope, fields.one_of("default", ["allow", "deny"]) == "allow", entries)
+
+
+def _context(key: Key, _fields: Fields) -> Context:
+    return Context(key.name, key.scope)
+
+
+def _extension(key: Key, fields: Fields) -> Extension:
+    return Extension(key.name, key.parent, key.scope, fields.whole("position", default=0), fields.text("xml"))
+
+
+def _document(key: Key, fields: Fields) -> Document:
+    refs = tuple(ref for one in fields.names("secrets") if (ref := ref_from_text(one)) is not None)
+    return Document(key.name, key.scope, fields.text("xml"), refs)
+
+
+_READERS: dict[Noun, Callable[[Key, Fields], Value]] = {
+    Noun.NODE: _node,
+    Noun.DOMAIN: _domain,
+    Noun.GROUP: _group,
+    Noun.USER: _user,
+    Noun.PROFILE: _profile,
+    Noun.GATEWAY: _gateway,
+    Noun.ACL: _acl,
+    Noun.CONTEXT: _context,
+    Noun.EXTENSION: _extension,
+    Noun.DOCUMENT: _document,
+}
+
+
+def _params(fields: Fields, name: str = "params", *, directed: bool = False) -> Params:
+    return fields.params(name, text_from_json, directed=directed)

@@ -1,0 +1,150 @@
+"""Reads of what is not in the catalog: users, extensions, secrets, revisions.
+
+For worker threads: each function makes the one query its name says, by an index; its cost
+grows with what it gives back, not with the tables. Rows of domains and contexts are named
+by the `id` of their `Stored`, which the catalog holds.
+"""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
+
+from sqlalchemy import Select, func, or_, select
+from sqlalchemy.orm import Session
+
+from controlplane.desired.rows import TABLES, selected, stored
+from controlplane.desired.values import Extension, Noun, SecretRef, Stored, User
+from controlplane.store import tables
+from controlplane.store.vault import Vault
+
+T = TypeVar("T")
+
+AT_ONCE = 10_000
+"""Most values in one IN (...): SQLite takes 32766 parameters, PostgreSQL 65535."""
+
+_USERS = TABLES[Noun.USER]
+_EXTENSIONS = TABLES[Noun.EXTENSION]
+_MEMBERSHIPS = tables.table(tables.MembershipRow)
+_USER_GATEWAYS = tables.table(tables.UserGatewayRow)
+_SECRETS = tables.table(tables.SecretRow)
+
+
+def user(
+    session: Session, domain_row_id: int, name: str, *, alias: bool = True, alias_first: bool = False
+) -> Stored[User] | None:
+    """Give the user of that name, else (with `alias`) of that number-alias; `alias_first`: the other way."""
+    named = _USERS.c.name == name
+    meant = or_(named, _USERS.c.number_alias == name) if alias or alias_first else named
+    found = _users(session, selected(Noun.USER).where(_USERS.c.domain_id == domain_row_id, meant))
+    return min(found, key=lambda row: (row.value.name == name) is alias_first, default=None)
+
+
+def users_of(session: Session, domain_row_id: int, group: str | None = None) -> tuple[Stored[User], ...]:
+    """Give the users of a domain, or of one of its groups, by name."""
+    wanted = selected(Noun.USER).where(_USERS.c.domain_id == domain_row_id)
+    if group is not None:
+        wanted = wanted.join(_MEMBERSHIPS, _MEMBERSHIPS.c.user_id == _USERS.c.id).where(
+            _MEMBERSHIPS.c.domain_id == domain_row_id, _MEMBERSHIPS.c.group_name == group
+        )
+    return _by_name(_users(session, wanted))
+
+
+def users_page(
+    session: Session, domain_row_id: int, *, after: str | None = None, limit: int = 100
+) -> tuple[Stored[User], ...]:
+    """Give at most `limit` users by name, beginning after that name."""
+    wanted = selected(Noun.USER).where(_USERS.c.domain_id == domain_row_id)
+    if after is not None:
+        wanted = wanted.where(_USERS.c.name > after)
+    return tuple(_users(session, wanted.order_by(_USERS.c.name).limit(limit)))
+
+
+def users_named(session: Session, domain_row_id: int, names: Collection[str]) -> dict[str, Stored[User]]:
+    """Give the users of these names; one query for each ten thousand."""
+    wanted = selected(Noun.USER).where(_USERS.c.domain_id == domain_row_id)
+    return {
+        row.value.name: row
+        for some in chunks(list(names))
+        for row in _users(session, wanted.where(_USERS.c.name.in_(some)))
+    }
+
+
+def users_with_cidr(session: Session, domain_row_id: int) -> tuple[Stored[User], ...]:
+    """Give the users of a domain that have a cidr, by name."""
+    wanted = selected(Noun.USER).where(_USERS.c.domain_id == domain_row_id, _USERS.c.cidr.is_not(None))
+    return _by_name(_users(session, wanted))
+
+
+def users_with_gateways(session: Session, domain_row_ids: Collection[int]) -> tuple[Stored[User], ...]:
+    """Give the users of these domains that declare gateways, by name."""
+    if not domain_row_ids:
+        return ()
+    holders = select(_USER_GATEWAYS.c.user_id).where(_USER_GATEWAYS.c.domain_id.in_(sorted(domain_row_ids)))
+    return _by_name(_users(session, selected(Noun.USER).where(_USERS.c.id.in_(holders))))
+
+
+def extensions(session: Session, context_row_id: int) -> tuple[Stored[Extension], ...]:
+    """Give the extensions of a context in their order: by position, then by name."""
+    wanted = selected(Noun.EXTENSION).where(_EXTENSIONS.c.context_id == context_row_id)
+    found = [stored(Noun.EXTENSION, row) for row in session.execute(wanted).mappings()]
+    # Sorted here, for databases differ in what comes after what in a text.
+    return tuple(sorted(found, key=lambda row: (row.value.position, row.value.name)))
+
+
+def extensions_named(
+    session: Session, context_row_id: int, names: Collection[str]
+) -> dict[str, Stored[Extension]]:
+    """Give the extensions of these names; one query for each ten thousand."""
+    wanted = selected(Noun.EXTENSION).where(_EXTENSIONS.c.context_id == context_row_id)
+    found: dict[str, Stored[Extension]] = {}
+    for some in chunks(list(names)):
+        for row in session.execute(wanted.where(_EXTENSIONS.c.name.in_(some))).mappings():
+            found[row["name"]] = stored(Noun.EXTENSION, row)
+    return found
+
+
+def extension(session: Session, context_row_id: int, name: str) -> Stored[Extension] | None:
+    """Give one extension."""
+    return extensions_named(session, context_row_id, [name]).get(name)
+
+
+def secrets(session: Session, vault: Vault, refs: Collection[SecretRef]) -> dict[SecretRef, str]:
+    """Open these secrets; one query for each ten thousand, none for none.
+
+    Raises KeyError when one does not exist, SealBroken when one does not open.
+    """
+    opened = {ref: vault.open(sealed, str(ref)) for ref, sealed in _sealed(session, frozenset(refs)).items()}
+    for ref in refs:
+        if ref not in opened:
+            raise KeyError(f"the secret {ref} does not exist")
+    return opened
+
+
+def counts(session: Session) -> dict[Noun, int]:
+    """Count the rows of every noun."""
+    numbers = [select(func.count()).select_from(table).scalar_subquery() for table in TABLES.values()]
+    return dict(zip(TABLES, session.execute(select(*numbers)).one(), strict=True))
+
+
+def chunks(items: Sequence[T]) -> Iterator[Sequence[T]]:
+    """Cut into what one statement takes."""
+    for start in range(0, len(items), AT_ONCE):
+        yield items[start : start + AT_ONCE]
+
+
+def _sealed(session: Session, refs: frozenset[SecretRef]) -> Mapping[SecretRef, bytes]:
+    found: dict[SecretRef, bytes] = {}
+    for ids in chunks(sorted({ref.id for ref in refs})):
+        wanted = select(_SECRETS.c.id, _SECRETS.c.version, _SECRETS.c.sealed).where(_SECRETS.c.id.in_(ids))
+        for number, version, sealed in session.execute(wanted):
+            ref = SecretRef(number, version)
+            if ref in refs:
+                found[ref] = sealed
+    return found
+
+
+def _users(session: Session, wanted: Select[Any]) -> list[Stored[User]]:
+    return [stored(Noun.USER, row) for row in session.execute(wanted).mappings()]
+
+
+def _by_name(users: list[Stored[User]]) -> tuple[Stored[User], ...]:
+    return tuple(sorted(users, key=lambda row: row.value.name))

@@ -1,0 +1,63 @@
+"""Back to an earlier revision: which rows it had, password versions included."""
+
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from controlplane.desired import codec, sealing
+from controlplane.desired.catalog import Catalog
+from controlplane.desired.errors import NotFound
+from controlplane.desired.standing import beneath, standing
+from controlplane.desired.values import Key, Noun, Scope, Value
+from controlplane.desired.writing import Write
+from controlplane.store import tables
+
+_CHANGES = tables.table(tables.ChangeRow)
+_REVISIONS = tables.table(tables.RevisionRow)
+
+
+def restoring(session: Session, catalog: Catalog, *, to: int) -> list[Write]:
+    """Give the writes that bring everything back to revision `to` (0: the empty state); raises NotFound."""
+    kept = session.scalar(select(func.min(_REVISIONS.c.number)))
+    if not 0 <= to <= catalog.revision:
+        raise NotFound(f"there is no revision {to}")
+    if kept is None or to < kept - 1:
+        raise NotFound(
+            f"revision {to} cannot be gone back to: what came after it is kept only from {kept} on"
+        )
+    targets, versions = _targets(session, to)
+    stands = standing(session, catalog, list(targets))
+    writes: dict[Key, Write] = {}
+    for key, value in targets.items():
+        before = stands.get(key)
+        if value is None:
+            if before is not None:
+                for row in (*beneath(session, catalog, key), before):
+                    writes.setdefault(row.value.key, Write(row.value.key, row, None, row.version))
+        elif before is None or before.value != value:
+            version = before.version if before is not None else versions[key]
+            writes[key] = Write(key, before, value, version + 1)
+    sealing.restored(session, (write.after for write in writes.values() if write.after is not None))
+    return list(writes.values())
+
+
+def _targets(session: Session, to: int) -> tuple[dict[Key, Value | None], dict[Key, int]]:
+    """What each row that changed since was, and the last version that it had."""
+    wanted = (
+        select(_CHANGES).where(_CHANGES.c.revision > to).order_by(_CHANGES.c.revision, _CHANGES.c.position)
+    )
+    targets: dict[Key, Value | None] = {}
+    versions: dict[Key, int] = {}
+    for cells in session.execute(wanted).mappings():
+        key = key_of(cells)
+        if key not in targets:
+            before = cells["before"]
+            targets[key] = None if before is None else codec.from_json(key, before)
+        versions[key] = max(versions.get(key, 0), cells["before_version"] or 0, cells["after_version"] or 0)
+    return targets, versions
+
+
+def key_of(cells: Any) -> Key:
+    """Read the key that a change's row names."""
+    return Key(Noun(cells["noun"]), cells["name"], cells["parent"], Scope.parse(cells["scope"]))

@@ -1,0 +1,97 @@
+"""The desired state of the daemon: its one writer, and the catalog that all read."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import partial
+from typing import TypeAlias
+
+from sqlalchemy.orm import Session
+
+from controlplane.desired.apply import apply, head
+from controlplane.desired.catalog import Catalog
+from controlplane.desired.commit import planned
+from controlplane.desired.loading import check_vault, load
+from controlplane.desired.revisions import Author, ChangeSet, Effects, Revision
+from controlplane.desired.rollback import restoring
+from controlplane.desired.writing import Write
+from controlplane.store.engine import Store
+from controlplane.store.vault import Vault
+
+Listener: TypeAlias = Callable[[Revision, Catalog], None]
+Plan: TypeAlias = Callable[[Session, Catalog], list[Write]]
+
+log = logging.getLogger(__name__)
+
+
+class Desired:
+    """Commits change sets and keeps the catalog that follows from them.
+
+    Invariant: `catalog` is the state after a committed revision, and moves in commit order, in the
+    event loop's thread, before the `commit` that made it returns, be its caller cancelled or not.
+    """
+
+    def __init__(self, store: Store, vault: Vault, effects: Effects, catalog: Catalog) -> None:
+        self.catalog = catalog
+        self._store = store
+        self._vault = vault
+        self._effects = effects
+        self._listeners: list[Listener] = []
+        # What the writer thread has committed; the loop's thread may see it a moment later.
+        self._written = catalog
+
+    @classmethod
+    def open(cls, store: Store, vault: Vault, effects: Effects) -> "Desired":
+        """Read the whole state; blocks. Raises KeyFileError when another key file sealed it."""
+        with store.reading() as session:
+            check_vault(session, vault)
+            catalog = load(session)
+        return cls(store, vault, effects, catalog)
+
+    def listen(self, listener: Listener) -> None:
+        """Have `listener(revision, catalog)` called after each commit, in the event loop's thread."""
+        self._listeners.append(listener)
+
+    async def commit(self, changeset: ChangeSet, author: Author) -> Revision | None:
+        """Write a change set as one revision; None when everything stands as asked already.
+
+        Raises Invalid, Conflict, NotFound, AlreadyExists, or a StoreError: then nothing is written.
+        """
+        return await self._write(
+            lambda session, catalog: planned(session, self._vault, catalog, changeset), author
+        )
+
+    async def rollback(self, to: int, author: Author) -> Revision | None:
+        """Bring every row, with its passwords, back to what it was at revision `to`, as a new revision.
+
+        None when nothing differs. Raises NotFound when a revision after `to` is not kept any more.
+        """
+        return await self._write(partial(restoring, to=to), author)
+
+    async def _write(self, plan: Plan, author: Author) -> Revision | None:
+        loop = asyncio.get_running_loop()
+        return await self._store.in_writer(partial(self._commit, plan, author, loop))
+
+    def _commit(self, plan: Plan, author: Author, loop: asyncio.AbstractEventLoop) -> Revision | None:
+        """Runs in the writer thread."""
+        with self._store.writing() as session:
+            last = head(session)
+            # Another process may have written: several daemons may share a PostgreSQL.
+            catalog = self._written if last.number == self._written.revision else load(session)
+            writes = plan(session, catalog)
+            if not writes:
+                return None
+            revision, after = apply(session, last, catalog, writes, author, self._effects, datetime.now(UTC))
+        self._written = after
+        loop.call_soon_threadsafe(self._publish, revision, after)
+        return revision
+
+    def _publish(self, revision: Revision, catalog: Catalog) -> None:
+        self.catalog = catalog
+        for listener in self._listeners:
+            try:
+                listener(revision, catalog)
+            except Exception:
+                # One that fails must not keep the others, or the writer, from what is committed.
+                log.exception("a listener failed on revision %d", revision.number)
