@@ -1,31 +1,23 @@
 """Who calls the operators' API: bearer tokens (RFC 6750), checked before anything else is read."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 
 from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api.problems import Problem, answer
+from api.problems import Problem, answer, unavailable
+from controlplane.operators import Token
+from controlplane.store.errors import StoreError
 
-
-@dataclass(frozen=True, slots=True)
-class Operator:
-    """Who is calling: the token's id, and the name it was given."""
-
-    token: str
-    name: str
-
-
-Check = Callable[[str], Awaitable[Operator | None]]
+Check = Callable[[str], Awaitable[Token | None]]
 """Tells whose token this is; None when it is nobody's, has ended or was revoked."""
 
 
-def operator_of(request: Request) -> Operator:
+def operator_of(request: Request) -> Token:
     """Give the caller whom `Bearer` let through."""
     operator = request.scope["state"]["operator"]
-    assert isinstance(operator, Operator)  # noqa: S101 - a route outside Bearer would be a defect
+    assert isinstance(operator, Token)  # noqa: S101 - a route outside Bearer would be a defect
     return operator
 
 
@@ -47,13 +39,14 @@ class Bearer:
             return
         try:
             operator = await self._operator(Headers(scope=scope).get("authorization"))
-        except Problem as problem:
+        except (Problem, StoreError) as error:
+            problem = error if isinstance(error, Problem) else unavailable(error)
             await answer(problem, Request(scope, receive))(scope, receive, send)
             return
         scope.setdefault("state", {})["operator"] = operator
         await self.app(scope, receive, send)
 
-    async def _operator(self, header: str | None) -> Operator:
+    async def _operator(self, header: str | None) -> Token:
         if header is None:
             raise _refusal("send a token: Authorization: Bearer cp_...", "")
         scheme, _, token = header.partition(" ")

@@ -116,8 +116,19 @@ def _check_text(text: str) -> None:
         raise invalid([FieldProblem("", "text holds a lone surrogate, which is no character")]) from None
 
 
+def _path(parts: tuple[str | int, ...]) -> str:
+    """Write a place as `params[0].value`; parts in angle brackets only name a form (`shapes`)."""
+    path = ""
+    for part in parts:
+        if isinstance(part, int):
+            path += f"[{part}]"
+        elif not part.startswith("<"):
+            path += f".{part}" if path else part
+    return path
+
+
 def _field_problem(error: Any) -> FieldProblem:
-    path = ".".join(str(part) for part in error["loc"])
+    path = _path(error["loc"])
     kind, message = error["type"], error["msg"]
     if kind == "extra_forbidden":
         return FieldProblem(path, "unknown field")

@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from api.request_ids import request_id_of
+from controlplane.store.errors import StoreError
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +25,7 @@ _URN = "urn:freeswitch-controlplane:problem:"
 
 @dataclass(frozen=True, slots=True)
 class FieldProblem:
-    """What is wrong with one field; `field` is a dotted path (`params.0.name`), empty for the whole body."""
+    """What is wrong with one field; `field` is a path (`params[0].name`), empty for the whole body."""
 
     field: str
     reason: str
@@ -83,6 +84,12 @@ def not_found(what: str) -> Problem:
 def bad_request(field: str, reason: str) -> Problem:
     """Refuse a header or a query parameter: 400."""
     return Problem(400, "bad-request", f"{field}: {reason}", errors=[FieldProblem(field, reason)])
+
+
+def unavailable(error: StoreError) -> Problem:
+    """Say over HTTP that the database cannot be used now."""
+    log.error("the database failed a request: %s", error)
+    return Problem(503, "database", str(error), headers={"Retry-After": "5"})
 
 
 def answer(problem: Problem, request: Request) -> Response:

@@ -7,7 +7,8 @@ import uuid
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from structlog.contextvars import bound_contextvars
+
+from controlplane.logs import about
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +47,7 @@ class RequestIds:
                 MutableHeaders(scope=message)[HEADER] = request_id
             await send(message)
 
-        with bound_contextvars(request_id=request_id):
+        with about(request=request_id):
             try:
                 await self.app(scope, receive, sending)
             finally:

@@ -1,5 +1,7 @@
 """ACL lists."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from api.resources.kit import Resource
@@ -10,15 +12,15 @@ from controlplane.desired.values import Noun
 class AclEntryIn(Shape):
     """A `<node>` of a list: exactly one of `cidr` and `domain`."""
 
-    allow: bool
+    type: Literal["allow", "deny"]
     cidr: Line | None = None
     domain: Line | None = None
 
 
 class AclIn(ScopedIn):
-    """An ACL list: what is in no entry is allowed or denied by `default_allow`."""
+    """An ACL list: what is in no entry is allowed or denied by `default`."""
 
-    default_allow: bool
+    default: Literal["allow", "deny"]
     entries: list[AclEntryIn] = Field(default_factory=list)
 
 

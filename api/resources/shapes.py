@@ -6,7 +6,7 @@ address or a piece of XML may hold is checked once, in `controlplane.desired.che
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
 Name = Annotated[str, Field(min_length=1, max_length=255)]
 Line = Annotated[str, Field(max_length=4096)]
@@ -25,7 +25,23 @@ class SecretIn(Shape):
     secret: Annotated[str, Field(pattern=r"^[0-9]{1,15}@[0-9]{1,15}$")]
 
 
-TextIn = Annotated[Line | SecretIn, Field(union_mode="left_to_right")]
+def _form(value: Any) -> str | None:
+    """Name the form of a value that may be written in two; errors then speak of that form alone."""
+    if isinstance(value, str):
+        return "<text>"
+    if isinstance(value, list):
+        return "<list>"
+    return "<object>" if isinstance(value, dict | SecretIn) else None
+
+
+TextIn = Annotated[
+    Annotated[Line, Tag("<text>")] | Annotated[SecretIn, Tag("<object>")],
+    Discriminator(
+        _form,
+        custom_error_type="text_or_secret",
+        custom_error_message='a text, or {"secret": "ID@VERSION"} as a read gave it',
+    ),
+]
 
 
 class ParamIn(Shape):
@@ -41,11 +57,17 @@ class GatewayVariableIn(ParamIn):
     direction: Literal["inbound", "outbound"] | None = None
 
 
-ParamsIn = list[ParamIn] | dict[Name, TextIn]
-GatewayVariablesIn = list[GatewayVariableIn] | dict[Name, TextIn]
+_NAMED = Annotated[dict[Name, TextIn], Tag("<object>")]
+_LIST_OR_OBJECT = Discriminator(
+    _form,
+    custom_error_type="list_or_object",
+    custom_error_message='a list of {"name", "value"}, or an object {name: value}',
+)
+ParamsIn = Annotated[Annotated[list[ParamIn], Tag("<list>")] | _NAMED, _LIST_OR_OBJECT]
+GatewayVariablesIn = Annotated[Annotated[list[GatewayVariableIn], Tag("<list>")] | _NAMED, _LIST_OR_OBJECT]
 
-# What a read adds to a resource. A writer may send it back: `version` then counts as If-Match.
-READ_ONLY = frozenset({"version", "revision"})
+# What the path or a read says. A writer may send it back: `version` then counts as If-Match.
+_NO_FIELDS = frozenset({"name", "scope", "version", "revision"})
 
 
 class ResourceIn(Shape):
@@ -57,7 +79,7 @@ class ResourceIn(Shape):
 
     def fields(self) -> dict[str, Any]:
         """Give the noun's own fields that were sent, as plain JSON values."""
-        return self.model_dump(mode="json", exclude_unset=True, exclude=set(READ_ONLY))
+        return self.model_dump(mode="json", exclude_unset=True, exclude=set(_NO_FIELDS))
 
 
 class ScopedIn(ResourceIn):

@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field
 
 from api.resources.kit import Resource
-from api.resources.shapes import Line, Name, ParamsIn, ScopedIn, Shape
+from api.resources.shapes import GatewayVariablesIn, Line, Name, ParamsIn, ScopedIn, Shape
 from controlplane.desired.values import Noun
 
 
@@ -14,7 +14,7 @@ class UserGatewayIn(Shape):
 
     name: Name
     params: ParamsIn = Field(default_factory=list)
-    variables: ParamsIn = Field(default_factory=list)
+    variables: GatewayVariablesIn = Field(default_factory=list)
 
 
 class UserIn(ScopedIn):

@@ -1,0 +1,74 @@
+"""A whole daemon behind the operators' application, for tests that speak to it in-process."""
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from starlette.testclient import TestClient
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from api.app import operators_app
+from controlplane.daemon import Daemon
+from controlplane.operators import Minted
+from controlplane.settings import Settings
+
+
+class Living:
+    """An ASGI application whose daemon lives from its start-up to its shutdown, in the same loop."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.daemon = Daemon(settings)
+        self.app: ASGIApp
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "lifespan":
+            await self.app(scope, receive, send)
+            return
+        await receive()
+        await self.daemon.start()
+        self.app = operators_app(self.daemon)
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await self.daemon.drain(1.0)
+        await self.daemon.stop()
+        await send({"type": "lifespan.shutdown.complete"})
+
+
+class Operator:
+    """An operator's client; its paths are below /api/v1."""
+
+    def __init__(self, client: TestClient, daemon: Daemon, minted: Minted) -> None:
+        self.client = client
+        self.daemon = daemon
+        self.minted = minted
+
+    def __call__(self, method: str, path: str, body: Any = None, **headers: str) -> Any:
+        """Send a request; headers are given with underscores."""
+        sent = {"Authorization": f"Bearer {self.minted.text}"}
+        sent.update({name.replace("_", "-"): value for name, value in headers.items()})
+        return self.client.request(method, f"/api/v1{path}", json=body, headers=sent)
+
+    def done(self, method: str, path: str, body: Any = None, **headers: str) -> Any:
+        """Send a request that must succeed; gives its JSON."""
+        response = self(method, path, body, **headers)
+        assert response.is_success, response.text
+        return response.json()
+
+    def call(self, function: Any, *args: Any) -> Any:
+        """Run something in the daemon's event loop."""
+        assert self.client.portal is not None
+        return self.client.portal.call(function, *args)
+
+
+def settings(folder: Path, **more: Any) -> Settings:
+    return Settings(data_dir=folder, **more)
+
+
+@contextlib.contextmanager
+def living(folder: Path, **more: Any) -> Iterator[Operator]:
+    app = Living(settings(folder, **more))
+    with TestClient(app, client=("192.0.2.7", 40000), raise_server_exceptions=False) as client:
+        assert client.portal is not None
+        minted = client.portal.call(app.daemon.operators.mint, "tester")
+        yield Operator(client, app.daemon, minted)
