@@ -8,7 +8,7 @@ by the `id` of their `Stored`, which the catalog holds.
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
-from sqlalchemy import Select, func, or_, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
 from controlplane.desired.rows import TABLES, selected, stored
@@ -32,9 +32,12 @@ def user(
     session: Session, domain_row_id: int, name: str, *, alias: bool = True, alias_first: bool = False
 ) -> Stored[User] | None:
     """Give the user of that name, else (with `alias`) of that number-alias; `alias_first`: the other way."""
-    named = _USERS.c.name == name
-    meant = or_(named, _USERS.c.number_alias == name) if alias or alias_first else named
-    found = _users(session, selected(Noun.USER).where(_USERS.c.domain_id == domain_row_id, meant))
+    of_domain = _USERS.c.domain_id == domain_row_id
+    by_name = select(_USERS.c.id).where(of_domain, _USERS.c.name == name)
+    by_alias = select(_USERS.c.id).where(of_domain, _USERS.c.number_alias == name)
+    # Not one condition with OR: SQLite then reads the whole domain.
+    ids = by_name.union_all(by_alias) if alias or alias_first else by_name
+    found = _users(session, selected(Noun.USER).where(_USERS.c.id.in_(ids)))
     return min(found, key=lambda row: (row.value.name == name) is alias_first, default=None)
 
 

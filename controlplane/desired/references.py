@@ -6,7 +6,7 @@ gateway needs its profile on each of its nodes, and a profile is not taken from 
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from controlplane.desired import reader
@@ -205,11 +205,11 @@ def _aliases(session: Session, changes: Sequence[Changed], after: Catalog) -> Wr
                 yield user.key, FieldError("number_alias", f"{name} is said of user {said[name].name} too")
     for domain_id, said in by_domain.items():
         for names in reader.chunks(sorted(said)):
+            of_domain = _USERS.c.domain_id == domain_id
+            of_name, of_alias = _USERS.c.name.in_(names), _USERS.c.number_alias.in_(names)
+            columns = (_USERS.c.name, _USERS.c.number_alias)
             found = session.execute(
-                select(_USERS.c.name, _USERS.c.number_alias).where(
-                    _USERS.c.domain_id == domain_id,
-                    or_(_USERS.c.name.in_(names), _USERS.c.number_alias.in_(names)),
-                )
+                select(*columns).where(of_domain, of_name).union(select(*columns).where(of_domain, of_alias))
             )
             for name, alias in found:
                 for one in (name, alias):
