@@ -9,6 +9,7 @@ import json
 import sys
 import time
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import cast
 
 import uvloop
@@ -99,7 +100,7 @@ async def ask(job: Job) -> Result:
             done: asyncio.Future[bool] = loop.create_future()
             began = time.perf_counter()
             try:
-                await loop.create_connection(lambda d=data, f=done: Lookup(d, f), job.host, job.port)
+                await loop.create_connection(partial(Lookup, data, done), job.host, job.port)
                 good = await done
             except OSError:
                 good = False

@@ -1,0 +1,92 @@
+"""The processes of a benchmark, each its own interpreter: the daemon, stand-in nodes, load."""
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+
+import httpx2
+
+from benchmarks.load import Job, Result
+
+PATIENCE = 60.0
+
+
+@contextmanager
+def python(module: str, *arguments: str, output: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Run `python -m module`, its output into a file; terminated on the way out."""
+    with output.open("wb") as log:
+        child = subprocess.Popen(
+            [sys.executable, "-m", module, *arguments], stdout=log, stderr=subprocess.STDOUT
+        )
+    try:
+        yield child
+    finally:
+        child.terminate()
+        try:
+            child.wait(15)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()
+
+
+@contextmanager
+def daemon(config: Path, operators: int) -> Iterator[subprocess.Popen[bytes]]:
+    """Run the daemon as in production, and wait till it is ready."""
+    log = config.with_name("daemon.log")
+    with python("controlplane.cli", "serve", "--config", str(config), output=log) as child:
+        end = time.monotonic() + PATIENCE
+        while not _ready(operators):
+            if child.poll() is not None or time.monotonic() > end:
+                raise RuntimeError(f"the daemon did not start: {log.read_text()[-2000:]}")
+            time.sleep(0.05)
+        yield child
+
+
+@contextmanager
+def bare(size: int, folder: Path) -> Iterator[int]:
+    """Run the bare app, answering `size` bytes; gives its port."""
+    log = folder / "bare.log"
+    with python("benchmarks.bare", str(size), output=log):
+        end = time.monotonic() + PATIENCE
+        while not (text := log.read_text().strip()).isdecimal():
+            if time.monotonic() > end:
+                raise RuntimeError(f"the bare app did not start: {text}")
+            time.sleep(0.05)
+        yield int(text)
+
+
+def load(job: Job) -> Result:
+    """Run one load to its end."""
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.load"],
+        input=json.dumps(asdict(job)),
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=job.seconds + 60,
+    )
+    return Result(**json.loads(done.stdout))
+
+
+def cpu_seconds(pid: int) -> float:
+    """Give the processor time that a process has used (proc(5), stat)."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / 100
+
+
+def resident_mib(pid: int) -> float:
+    """Give a process's resident memory (proc(5), status)."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(status.partition("VmRSS:")[2].split()[0]) / 1024
+
+
+def _ready(port: int) -> bool:
+    try:
+        return httpx2.get(f"http://127.0.0.1:{port}/readyz", timeout=5).is_success
+    except httpx2.TransportError:
+        return False

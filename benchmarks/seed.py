@@ -1,0 +1,98 @@
+"""Fills a database for a benchmark, as one change set, before the daemon opens it."""
+
+import asyncio
+from collections.abc import Collection, Iterable, Sequence
+from pathlib import Path
+
+from sqlalchemy.orm import Session
+
+from controlplane.desired.catalog import Catalog
+from controlplane.desired.revisions import Author, ChangeSet, Put
+from controlplane.desired.state import Desired
+from controlplane.desired.values import Key, Noun
+from controlplane.operators import mint
+from controlplane.settings import Settings, load
+from controlplane.store.engine import Store
+from controlplane.store.migrate import upgrade
+from controlplane.store.vault import Vault
+
+LOOKUP_PASSWORD = "bench-lookups"
+EVENT_SOCKET_PASSWORD = "ClueCon"
+DOMAIN = "bench.example"
+PROFILE = "external"
+
+
+def seed(settings: Settings, puts: Sequence[Put]) -> str:
+    """Write the rows into a new database, and give an operator's token for it."""
+    upgrade(settings.database_url, data_dir=settings.data_dir)
+    store = Store.open(settings.database_url, data_dir=settings.data_dir)
+    try:
+        vault = Vault.load(settings.key_path)
+        desired = Desired.open(store, vault, _no_pushes)
+        asyncio.run(_commit(desired, puts))
+        with store.writing() as session:
+            return mint(session, vault, "bench").text
+    finally:
+        store.close()
+
+
+def nodes(ports: Iterable[int]) -> list[Put]:
+    """Managed nodes fs1, fs2, ... on loopback, one for each port."""
+    return [
+        Put(
+            Key(Noun.NODE, f"fs{number}"),
+            {
+                "switchname": f"fs{number}",
+                "host": "127.0.0.1",
+                "port": port,
+                "groups": ["bench"],
+                "mode": "managed",
+                "event_socket_password": EVENT_SOCKET_PASSWORD,
+                "lookup_passwords": [LOOKUP_PASSWORD],
+            },
+        )
+        for number, port in enumerate(ports, 1)
+    ]
+
+
+def users(count: int) -> list[Put]:
+    """A domain with so many users, each with a password."""
+    return [
+        Put(Key(Noun.DOMAIN, DOMAIN), {"params": {"dial-string": "${sofia_contact(*/${dialed_user})}"}}),
+        *(
+            Put(
+                Key(Noun.USER, str(number), DOMAIN),
+                {
+                    "params": {"password": f"secret-{number}", "vm-password": str(number)},
+                    "variables": {"user_context": "default", "toll_allow": "domestic,local"},
+                },
+            )
+            for number in range(1, count + 1)
+        ),
+    ]
+
+
+def profile() -> Put:
+    """A SIP profile for gateways to stand on."""
+    params = {"sip-ip": "127.0.0.1", "rtp-ip": "127.0.0.1", "sip-port": "5080", "context": "public"}
+    return Put(Key(Noun.PROFILE, PROFILE), {"params": params})
+
+
+def _no_pushes(
+    session: Session, revision: int, changes: object, before: Catalog, after: Catalog
+) -> Collection[str]:
+    return ()
+
+
+async def _commit(desired: Desired, puts: Sequence[Put]) -> None:
+    await desired.commit(ChangeSet(tuple(puts)), Author("bench", reason="benchmark"))
+
+
+def settings_for(folder: Path, operators: int, lookups: int) -> tuple[Path, Settings]:
+    """Write a configuration file into the folder, and read it back."""
+    config = folder / "config.toml"
+    config.write_text(
+        f'data_dir = "{folder}"\n[operators]\nport = {operators}\n[lookups]\nport = {lookups}\n'
+        '[log]\nformat = "json"\nlevel = "warning"\n'
+    )
+    return config, load(config)
