@@ -19,13 +19,12 @@ from controlplane.answers.fingerprint import secrets_of
 from controlplane.answers.ledger import Ledger
 from controlplane.answers.names import NO_SUCH_USER, NOT_OURS, REASONS, asking_for, told, told_nothing
 from controlplane.answers.question import Question
-from controlplane.answers.reading import Source
+from controlplane.answers.reading import Readable, Source
 from controlplane.answers.render import Reader, Rendered, guards, render, render_user
 from controlplane.answers.routes import DomainKey, ProbeKey, Routes, SharedKey, UserKey
 from controlplane.desired.catalog import Catalog
 from controlplane.desired.revisions import Revision
 from controlplane.desired.values import Gateway, Noun, Stored
-from controlplane.store.engine import Store
 from controlplane.store.vault import Vault
 
 Flight: TypeAlias = tuple[SharedKey, tuple[int, ...]]
@@ -41,12 +40,17 @@ class Answers:
     """
 
     def __init__(
-        self, store: Store, vault: Vault, may_cache: Callable[[str], bool], *, cache_bytes: int = CACHE_BYTES
+        self,
+        store: Readable,
+        vault: Vault,
+        may_cache: Callable[[str], bool],
+        *,
+        cache_bytes: int = CACHE_BYTES,
     ) -> None:
         self.ledger = Ledger()
         self._source = Source(store, vault)
         self._may_cache = may_cache
-        self._cache = Cache(cache_bytes)
+        self.cache = Cache(cache_bytes)
         self._catalog: Catalog = Catalog()
         self._routes: dict[str, Routes] = {}
         self._flights: dict[Flight, asyncio.Task[Answer]] = {}
@@ -69,9 +73,9 @@ class Answers:
                 self.ledger.forget(change.key.name)
                 self._probes.pop(change.key.name, None)
             for token in sources(change, catalogs):
-                self._cache.changed(token)
+                self.cache.changed(token)
             for token in users(change, catalogs):
-                self._cache.drop(token)
+                self.cache.drop(token)
 
     def cached(self, node: str, question: Question) -> Answer | None:
         """The answer at once, noted as given, or None: then `answer` it is. Never blocks.
@@ -87,7 +91,7 @@ class Answers:
         elif type(key) is ProbeKey:
             answer = self._probe(node)
         else:
-            kept = self._cache.get(key)
+            kept = self.cache.get(key)
             if kept is None:
                 return None
             answer = kept
@@ -188,7 +192,7 @@ class Answers:
             answer = await self._fill(key, None, partial(render_user, routes, key))
         except Unanswerable:
             # What any node may be told is good for one that may cache too.
-            kept = self._cache.get(key._replace(caches=False))
+            kept = self.cache.get(key._replace(caches=False))
             if kept is None:
                 raise
             return kept
@@ -197,10 +201,10 @@ class Answers:
         return replace(await self._shared(routes, DomainKey(key.domain)), found=False)
 
     async def _shared(self, routes: Routes, key: SharedKey) -> Answer:
-        kept = self._cache.get(key)
+        kept = self.cache.get(key)
         if kept is not None:
             return kept
-        flight = (key, self._cache.generations(guards(key)))
+        flight = (key, self.cache.generations(guards(key)))
         task = self._flights.get(flight)
         if task is None:
             filling = self._fill(key, told(routes, key), partial(render, routes, key))
@@ -226,12 +230,12 @@ class Answers:
     ) -> Answer | None:
         """Render, and keep it if its sources still stand; None for a user that is none."""
         revision, watched = self._catalog.revision, guards(key)
-        since = self._cache.generations(watched)
+        since = self.cache.generations(watched)
         made = await self._source.run(making)
         if made is None:
             return None
         answer = Answer(made.body, what, revision, made.rows)
-        self._cache.put(key, answer, guards=watched, since=since, tokens=made.tokens)
+        self.cache.put(key, answer, guards=watched, since=since, tokens=made.tokens)
         return answer
 
     def _known(self, row: Stored[Gateway]) -> str | None:

@@ -1,7 +1,7 @@
 """The rows behind answers: read through the store, sealed values opened, or masked."""
 
 from collections.abc import Callable, Collection
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
@@ -12,7 +12,6 @@ from controlplane.answers.params import Opened
 from controlplane.answers.render import Reader
 from controlplane.desired import reader as rows
 from controlplane.desired.values import Extension, Gateway, SecretRef, Stored, User, UserGateway
-from controlplane.store.engine import Store
 from controlplane.store.errors import StoreError
 from controlplane.store.vault import Vault
 
@@ -69,10 +68,17 @@ class MaskedReader(StoreReader):
         return MASK
 
 
+class Readable(Protocol):
+    """A store that runs reads in worker threads."""
+
+    async def read(self, work: Callable[[Session], T]) -> T:
+        """`work`'s result; raises StoreError."""
+
+
 class Source:
     """Runs what needs rows in a worker thread of the store."""
 
-    def __init__(self, store: Store, vault: Vault) -> None:
+    def __init__(self, store: Readable, vault: Vault) -> None:
         self._store = store
         self._vault = vault
 

@@ -123,7 +123,7 @@ def _dialplan() -> list[Value]:
 
 USER = _user("1000", "default", "sales")
 
-_SOFIA = {
+SOFIA = {
     path.name: _sofia(path.name.removesuffix(".xml")) for path in sorted(CANNED.glob("sofia-*.conf.xml"))
 }
 
@@ -173,6 +173,6 @@ BASE: list[Value] = [
 def state(answer: str = "sofia-gw1.conf.xml") -> list[Value]:
     """Every row of the state in which the switch was given `answer`."""
     rows: dict[Key, Value] = {row.key: row for row in BASE}
-    rows |= {row.key: row for row in _SOFIA.get(answer, _SOFIA["sofia-gw1.conf.xml"])}
+    rows |= {row.key: row for row in SOFIA.get(answer, SOFIA["sofia-gw1.conf.xml"])}
     rows |= {row.key: row for row in VARIANTS.get(answer, [])}
     return list(rows.values())

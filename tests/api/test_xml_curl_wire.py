@@ -5,7 +5,7 @@ import json
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import uvicorn
 from uvicorn.server import ServerState
@@ -16,7 +16,9 @@ from tests.api.test_xml_curl import FORM, Known, auth_of, basic, node
 
 RECORDINGS = Path(__file__).parents[1] / "data" / "http"
 
-Ask = Callable[..., Awaitable[bytes]]
+
+class Ask(Protocol):
+    def __call__(self, *requests: bytes) -> Awaitable[bytes]: ...
 
 
 def asked(talk: Callable[[Ask], Awaitable[None]]) -> None:
@@ -56,7 +58,8 @@ def wire(record: dict[str, Any], authorization: bytes | None) -> bytes:
     lines += [f"{name}: {value}".encode() for name, value in record["headers"]]
     if authorization is not None:
         lines.append(b"Authorization: " + authorization)
-    return b"\r\n".join(lines) + b"\r\n\r\n" + record["body"].encode()
+    body: str = record["body"]
+    return b"\r\n".join(lines) + b"\r\n\r\n" + body.encode()
 
 
 def test_every_recorded_request_is_understood() -> None:
