@@ -72,6 +72,8 @@ class Answers:
             if change.key.noun is Noun.NODE and change.after is None:
                 self.ledger.forget(change.key.name)
                 self._probes.pop(change.key.name, None)
+            if change.key.noun is Noun.GATEWAY and change.after is None:
+                self._fingerprints.pop(change.row_id, None)
             for token in sources(change, catalogs):
                 self.cache.changed(token)
             for token in users(change, catalogs):

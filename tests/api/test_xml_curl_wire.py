@@ -95,14 +95,13 @@ def test_every_recorded_request_is_understood() -> None:
     asked(talk)
 
 
-def request(method: bytes, body: bytes, *headers: bytes) -> bytes:
+def request(method: bytes, body: bytes, password: str = "fspass") -> bytes:
     form = body.replace(b"switch1", b"fs1")
     lines = [
         method + b" /xml_curl HTTP/1.1",
         b"Host: x",
         b"Content-Length: %d" % len(form),
-        b"Authorization: " + basic("fsuser", "fspass"),
-        *headers,
+        b"Authorization: " + basic("fsuser", password),
     ]
     return b"\r\n".join(lines) + b"\r\n\r\n" + form
 
@@ -112,6 +111,18 @@ def test_post_in_lower_case_again_on_the_same_connection() -> None:
         reply = await ask(request(b"post", FORM), request(b"post", FORM))
         assert reply.startswith(b"HTTP/1.1 200 ")
         assert b"content-type: text/xml" in reply.lower()
+
+    asked(talk)
+
+
+def test_a_challenged_caller_may_ask_again_on_the_same_connection() -> None:
+    """libcurl sends the whole body, gets its 401, and asks again with what it now knows to be wanted."""
+
+    async def talk(ask: Ask) -> None:
+        reply = await ask(request(b"POST", FORM, "wrong"))
+        assert reply.startswith(b"HTTP/1.1 401 ")
+        reply = await ask(request(b"POST", FORM, "wrong"), request(b"POST", FORM))
+        assert reply.startswith(b"HTTP/1.1 200 ")
 
     asked(talk)
 
