@@ -8,8 +8,9 @@ rows unless one of them has rows of its own.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Any, TypeVar, cast
+from typing import Any, TypeAlias, TypeVar, cast
 
+from controlplane.desired.precedence import Told, best, on_profiles, rank, split, stands
 from controlplane.desired.values import (
     Acl,
     Context,
@@ -29,7 +30,7 @@ from controlplane.desired.values import (
 V = TypeVar("V", bound=Value)
 Rows = Mapping[Key, Stored[V]]
 
-_EMPTY: Mapping[Any, Any] = MappingProxyType({})
+__all__ = ["Catalog", "NodeView", "Rows", "catalog_of", "rank"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,20 +49,41 @@ class NodeView:
     documents: Mapping[str, Stored[Document]]
 
 
+Names: TypeAlias = dict[tuple[str, str], tuple[Stored[Any], ...]]
+"""The rows of a noun by parent and name."""
+
+
+@dataclass(slots=True)
+class _Found:
+    """What was worked out of one noun's rows; another catalog with the same rows shares it.
+
+    Only ever filled with what follows from the rows, so that it does not matter who fills it.
+    """
+
+    names: Names | None = None
+    own: dict[str, list[Stored[Any]]] | None = None
+    """The rows for one node alone, by the node's name."""
+    common: list[Stored[Any]] = field(default_factory=list)
+    by_groups: dict[tuple[str, ...], Told] = field(default_factory=dict)
+    """What nodes of these groups are told of the rows that are for no node alone."""
+    by_node: dict[str, Told] = field(default_factory=dict)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Catalog:
     """Every row that lookups and pushes need at hand, at revision `revision`."""
 
     revision: int = 0
-    nodes: Rows[Node] = field(default_factory=lambda: _EMPTY)
-    domains: Rows[Domain] = field(default_factory=lambda: _EMPTY)
-    groups: Rows[Group] = field(default_factory=lambda: _EMPTY)
-    profiles: Rows[Profile] = field(default_factory=lambda: _EMPTY)
-    gateways: Rows[Gateway] = field(default_factory=lambda: _EMPTY)
-    acls: Rows[Acl] = field(default_factory=lambda: _EMPTY)
-    contexts: Rows[Context] = field(default_factory=lambda: _EMPTY)
-    documents: Rows[Document] = field(default_factory=lambda: _EMPTY)
+    nodes: Rows[Node] = field(default_factory=dict)
+    domains: Rows[Domain] = field(default_factory=dict)
+    groups: Rows[Group] = field(default_factory=dict)
+    profiles: Rows[Profile] = field(default_factory=dict)
+    gateways: Rows[Gateway] = field(default_factory=dict)
+    acls: Rows[Acl] = field(default_factory=dict)
+    contexts: Rows[Context] = field(default_factory=dict)
+    documents: Rows[Document] = field(default_factory=dict)
     _views: dict[str, NodeView] = field(default_factory=dict, repr=False)
+    _found: dict[Noun, _Found] = field(default_factory=dict, repr=False)
 
     def rows(self, noun: Noun) -> Rows[Any]:
         """Give every row of a noun; raises KeyError for users and extensions."""
@@ -69,8 +91,7 @@ class Catalog:
 
     def named(self, noun: Noun, name: str, parent: str = "") -> tuple[Stored[Any], ...]:
         """Give the rows of that name, whatever their scope, in the order of their scopes."""
-        found = [row for key, row in self.rows(noun).items() if key.name == name and key.parent == parent]
-        return tuple(sorted(found, key=lambda row: str(row.value.key.scope)))
+        return self._names(noun).get((parent, name), ())
 
     def node(self, name: str) -> Stored[Node] | None:
         """Give a node by its name."""
@@ -78,14 +99,21 @@ class Catalog:
 
     def groups_of(self, domain: Key) -> tuple[Stored[Group], ...]:
         """Give the groups of a domain's row, by name."""
-        found = [
-            row for key, row in self.groups.items() if (key.parent, key.scope) == (domain.name, domain.scope)
-        ]
-        return tuple(sorted(found, key=lambda row: row.value.name))
+        return tuple(
+            row
+            for (parent, _), rows in sorted(self._names(Noun.GROUP).items())
+            if parent == domain.name
+            for row in rows
+            if row.value.scope == domain.scope
+        )
 
     def scoped(self, scope: Scope) -> tuple[Key, ...]:
         """Give the keys of all rows of exactly that scope."""
         return tuple(key for name in _FIELDS.values() for key in getattr(self, name) if key.scope == scope)
+
+    def told(self, node: Node, noun: Noun, name: str) -> Stored[Any] | None:
+        """Give the row of that name that a node is told (a gateway: whether or not its profile stands)."""
+        return best(node, (row for row in self.named(noun, name) if stands(row, node.name))).get(name)
 
     def view(self, name: str) -> NodeView:
         """Say what a node is told; made once for each catalog. Raises KeyError for an unknown node."""
@@ -96,38 +124,99 @@ class Catalog:
 
     def with_changes(self, revision: int, rows: Mapping[Key, Stored[Any] | None]) -> "Catalog":
         """Give the catalog in which these rows stand (None: are gone). Other nouns' rows are passed over."""
-        touched: dict[str, dict[Key, Stored[Any]]] = {}
+        held: dict[Noun, dict[Key, Stored[Any]]] = {}
         for key, row in rows.items():
-            name = _FIELDS.get(key.noun)
-            if name is None:
+            if key.noun not in _FIELDS:
                 continue
-            held = touched.setdefault(name, dict(getattr(self, name)))
+            if key.noun not in held:
+                held[key.noun] = dict(self.rows(key.noun))
             if row is None:
-                held.pop(key, None)
+                held[key.noun].pop(key, None)
             else:
-                held[key] = row
-        changed: dict[str, Any] = {name: MappingProxyType(held) for name, held in touched.items()}
-        return replace(self, revision=revision, _views={} if changed else self._views, **changed)
+                held[key.noun][key] = row
+        changed: dict[str, Any] = {_FIELDS[noun]: MappingProxyType(held[noun]) for noun in held}
+        return replace(
+            self,
+            revision=revision,
+            _views={} if changed else self._views,
+            _found=self._kept({key for key in rows if key.noun in held}),
+            **changed,
+        )
+
+    def _kept(self, changed: Iterable[Key]) -> dict[Noun, _Found]:
+        """What stays true of what was worked out, when the rows of these keys change."""
+        nouns = {key.noun for key in changed}
+        # Copied first: another thread may fill it meanwhile.
+        stale = nouns | {noun for noun, needs in _NEEDS.items() if nouns & needs}
+        kept = {noun: found for noun, found in list(self._found.items()) if noun not in stale}
+        nodes = {key.name for key in changed if key.noun is Noun.NODE}
+        if nodes:
+            kept = {
+                noun: replace(
+                    found,
+                    by_node={name: told for name, told in list(found.by_node.items()) if name not in nodes},
+                )
+                for noun, found in kept.items()
+            }
+        return kept
+
+    def _of(self, noun: Noun) -> _Found:
+        return self._found.setdefault(noun, _Found())
+
+    def _names(self, noun: Noun) -> Names:
+        found = self._of(noun)
+        if found.names is None:
+            lists: dict[tuple[str, str], list[Stored[Any]]] = {}
+            for key, row in self.rows(noun).items():
+                lists.setdefault((key.parent, key.name), []).append(row)
+            found.names = {
+                name: tuple(sorted(rows, key=lambda row: str(row.value.key.scope)))
+                for name, rows in lists.items()
+            }
+        return found.names
 
     def _view(self, node: Stored[Node]) -> NodeView:
-        domains = _best(node.value, self.domains.values())
-        profiles = _best(node.value, self.profiles.values())
-        standing = (row for row in self.gateways.values() if row.value.placed_on in (None, node.value.name))
-        gateways = _best(node.value, standing)
+        told = {noun: self._told(noun, node.value) for noun in _BY_SCOPE}
         return NodeView(
             node=node,
-            domains=domains,
-            groups={
-                (row.value.domain, row.value.name): row
-                for row in self.groups.values()
-                if row.value.domain in domains and domains[row.value.domain].value.scope == row.value.scope
-            },
-            profiles=profiles,
-            gateways={name: row for name, row in gateways.items() if row.value.profile in profiles},
-            acls=_best(node.value, self.acls.values()),
-            contexts=_best(node.value, self.contexts.values()),
-            documents=_best(node.value, self.documents.values()),
+            domains=told[Noun.DOMAIN],
+            groups=self._groups(node.value, told[Noun.DOMAIN]),
+            profiles=told[Noun.PROFILE],
+            gateways=on_profiles(told[Noun.PROFILE], told[Noun.GATEWAY]),
+            acls=told[Noun.ACL],
+            contexts=told[Noun.CONTEXT],
+            documents=told[Noun.DOCUMENT],
         )
+
+    def _told(self, noun: Noun, node: Node) -> Told:
+        """What the node is told of one noun. Nodes of the same groups share it, unless they have own rows."""
+        found = self._of(noun)
+        if node.name not in found.by_node:
+            if found.own is None:
+                found.common, found.own = split(self.rows(noun).values())
+            own = found.own.get(node.name, ())
+            if own:
+                found.by_node[node.name] = MappingProxyType(best(node, (*found.common, *own)))
+            else:
+                if node.groups not in found.by_groups:
+                    found.by_groups[node.groups] = MappingProxyType(best(node, found.common))
+                found.by_node[node.name] = found.by_groups[node.groups]
+        return found.by_node[node.name]
+
+    def _groups(self, node: Node, domains: Told) -> Told:
+        found = self._of(Noun.GROUP)
+        alone = self._of(Noun.DOMAIN).own or {}
+        where = (f"node:{node.name}",) if node.name in alone else node.groups
+        if where not in found.by_groups:
+            found.by_groups[where] = MappingProxyType(
+                {
+                    (row.value.domain, row.value.name): row
+                    for row in self.groups.values()
+                    if (domain := domains.get(row.value.domain)) is not None
+                    and domain.value.scope == row.value.scope
+                }
+            )
+        return found.by_groups[where]
 
 
 _FIELDS = {
@@ -141,26 +230,12 @@ _FIELDS = {
     Noun.DOCUMENT: "documents",
 }
 
+_BY_SCOPE = (Noun.DOMAIN, Noun.PROFILE, Noun.GATEWAY, Noun.ACL, Noun.CONTEXT, Noun.DOCUMENT)
+
+_NEEDS: Mapping[Noun, frozenset[Noun]] = {Noun.GROUP: frozenset({Noun.DOMAIN, Noun.NODE})}
+"""Of which other nouns' rows it depends what a node is told of a noun, but for the node's own."""
+
 
 def catalog_of(revision: int, rows: Iterable[Stored[Any]]) -> Catalog:
     """Build a catalog from every row."""
     return Catalog().with_changes(revision, {row.value.key: row for row in rows})
-
-
-def rank(node: Node, scope: Scope) -> int | None:
-    """Say how specific a scope is for a node, the least number first; None: not for it."""
-    if scope.node is not None:
-        return 0 if scope.node == node.name else None
-    if not scope.groups:
-        return len(node.groups) + 1
-    return next((index for index, group in enumerate(node.groups, 1) if group in scope.groups), None)
-
-
-def _best(node: Node, rows: Iterable[Stored[V]]) -> dict[str, Stored[V]]:
-    best: dict[str, tuple[int, Stored[V]]] = {}
-    for row in rows:
-        key = row.value.key
-        ranked = rank(node, key.scope)
-        if ranked is not None and (key.name not in best or ranked < best[key.name][0]):
-            best[key.name] = (ranked, row)
-    return {name: row for name, (_, row) in best.items()}

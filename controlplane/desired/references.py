@@ -13,7 +13,7 @@ from controlplane.desired import reader
 from controlplane.desired.catalog import Catalog, rank
 from controlplane.desired.errors import FieldError
 from controlplane.desired.revisions import Changed
-from controlplane.desired.rows import TABLES
+from controlplane.desired.rows import PARENTS, TABLES
 from controlplane.desired.standing import parent_key
 from controlplane.desired.values import (
     Acl,
@@ -50,7 +50,12 @@ def broken(session: Session, changes: Sequence[Changed], after: Catalog) -> list
 def _in_catalog(changes: Sequence[Changed], after: Catalog) -> Wrong:
     for change in changes:
         key, value = change.key, change.after
-        if value is not None and not isinstance(value, Node) and change.before is None:
+        if (
+            value is not None
+            and change.before is None
+            and key.noun not in PARENTS
+            and key.noun is not Noun.NODE
+        ):
             yield from _scope(key, key.scope, after)
         match value:
             case Node():
@@ -72,6 +77,12 @@ def _in_catalog(changes: Sequence[Changed], after: Catalog) -> Wrong:
 def _scope(key: Key, scope: Scope, after: Catalog) -> Wrong:
     if scope.node is not None and after.node(scope.node) is None:
         yield key, FieldError("scope", f"there is no node {scope.node}")
+    for row in after.named(key.noun, key.name) if scope.groups else ():
+        other = row.value.key.scope
+        shared = sorted(set(other.groups) & set(scope.groups))
+        if other != scope and shared:
+            reason = f"a row of that name stands for {other} already, as specific for {shared[0]}"
+            yield key, FieldError("scope", reason)
 
 
 def _standing_on(gateway: Gateway, after: Catalog) -> list[Node]:
@@ -92,7 +103,7 @@ def _gateway(gateway: Gateway, after: Catalog) -> Wrong:
     if not after.named(Noun.PROFILE, gateway.profile):
         yield gateway.key, FieldError("profile", f"there is no profile {gateway.profile}")
         return
-    without = [node.name for node in nodes if gateway.profile not in after.view(node.name).profiles]
+    without = [node.name for node in nodes if after.told(node, Noun.PROFILE, gateway.profile) is None]
     if without:
         yield gateway.key, FieldError("profile", f"{gateway.profile} does not stand on {_named(without)}")
 
@@ -106,7 +117,7 @@ def _acl(acl: Acl, after: Catalog) -> Wrong:
         if not after.named(Noun.DOMAIN, entry.domain):
             yield acl.key, FieldError(field, f"there is no domain {entry.domain}")
             continue
-        without = [node.name for node in nodes if entry.domain not in after.view(node.name).domains]
+        without = [node.name for node in nodes if after.told(node, Noun.DOMAIN, entry.domain) is None]
         if without:
             yield acl.key, FieldError(field, f"{entry.domain} does not stand on {_named(without)}")
 
@@ -148,7 +159,9 @@ def _profile_gone(key: Key, after: Catalog) -> Wrong:
         if row.value.profile == key.name
         and (
             not others
-            or any(key.name not in after.view(node.name).profiles for node in _standing_on(row.value, after))
+            or any(
+                after.told(node, Noun.PROFILE, key.name) is None for node in _standing_on(row.value, after)
+            )
         )
     ]
     if left:
@@ -164,7 +177,7 @@ def _domain_gone(key: Key, after: Catalog) -> Wrong:
         and (
             not others
             or any(
-                key.name not in after.view(node.value.name).domains
+                after.told(node.value, Noun.DOMAIN, key.name) is None
                 for node in after.nodes.values()
                 if rank(node.value, row.value.scope) is not None
             )
