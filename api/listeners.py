@@ -8,10 +8,12 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import uvicorn
 from starlette.types import ASGIApp
+
+from api.lookup_protocol import LookupProtocol
 
 
 class CannotListen(Exception):  # noqa: N818 - what happened, not what it is
@@ -30,6 +32,10 @@ class Address:
         """The address as the start of a URL."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"http://{host}:{self.port}"
+
+    def at(self, host: str) -> "Address":
+        """Give the same port at another host."""
+        return replace(self, host=host)
 
 
 def bind(host: str, port: int) -> list[socket.socket]:
@@ -74,7 +80,7 @@ class Listener(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 app,
-                http="httptools",
+                http=LookupProtocol,
                 ws="none",
                 lifespan="off",
                 log_config=None,

@@ -1,10 +1,8 @@
 """Answers over a real database, with hands on the way between them."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection, Iterable
-from contextlib import asynccontextmanager
-from pathlib import Path
-from typing import Any, TypeVar
+from collections.abc import Callable, Collection, Iterable
+from typing import Any, NamedTuple, TypeVar
 
 from sqlalchemy import event
 from sqlalchemy.orm import Session
@@ -17,7 +15,6 @@ from controlplane.desired.catalog import Catalog
 from controlplane.desired.revisions import Author, Changed, ChangeSet, Delete, Put, Revision
 from controlplane.desired.state import Desired
 from controlplane.desired.values import Value
-from controlplane.store import migrate
 from controlplane.store.engine import Store
 from controlplane.store.errors import DatabaseUnreachable
 from controlplane.store.vault import Vault
@@ -88,16 +85,15 @@ def no_effects(
     return ()
 
 
-@asynccontextmanager
-async def living(folder: Path, *values: Value) -> AsyncIterator[Living]:
-    """Answers over a database of their own that holds these rows."""
-    url = f"sqlite:///{folder}/state.db"
-    migrate.upgrade(url)
-    store = Store.open(url)
-    try:
-        vault = Vault.load(folder / "key")
-        state = Living(store, vault, Desired.open(store, vault, no_effects))
-        await state.put(*values)
-        yield state
-    finally:
-        store.close()
+class Ground(NamedTuple):
+    """What answers stand on."""
+
+    store: Store
+    vault: Vault
+
+
+async def living(ground: Ground, *values: Value) -> Living:
+    """Answers over a new database that holds these rows."""
+    state = Living(*ground, Desired.open(*ground, no_effects))
+    await state.put(*values)
+    return state

@@ -17,7 +17,7 @@ from controlplane.answers.question import Question, read
 from controlplane.desired.errors import Invalid
 from tests.answers import switch_model
 from tests.answers.equivalence import masked
-from tests.answers.living import Living, living
+from tests.answers.living import Ground, Living, living
 from tests.answers.recorded_state import CANNED, DOCUMENTS, DOMAIN, NODE, SOFIA, state
 from tests.answers.switch_model import Element
 
@@ -75,19 +75,19 @@ async def ours(daemon: Living, question: Question) -> Element | None:
     return switch_model.read(body) if body != NOT_FOUND else None
 
 
-def with_state(tmp_path: Path, answer: str, talk: Callable[[Living], Awaitable[None]]) -> None:
+def with_state(ground: Ground, answer: str, talk: Callable[[Living], Awaitable[None]]) -> None:
     """Run `talk` with the state in which the switch was given `answer`."""
 
     async def run() -> None:
-        async with living(tmp_path, *state(answer)) as daemon:
-            daemon.may_cache.add(NODE)
-            await talk(daemon)
+        daemon = await living(ground, *state(answer))
+        daemon.may_cache.add(NODE)
+        await talk(daemon)
 
     asyncio.run(run())
 
 
 @pytest.mark.parametrize("answered", ANSWERS)
-def test_what_was_answered_with_a_file_gets_an_equivalent_tree(tmp_path: Path, answered: str) -> None:
+def test_what_was_answered_with_a_file_gets_an_equivalent_tree(ground: Ground, answered: str) -> None:
     recorded = switch_model.read((CANNED / answered).read_bytes())
     counted = answered != "dir-1000-cacheable-true.xml"
 
@@ -102,7 +102,7 @@ def test_what_was_answered_with_a_file_gets_an_equivalent_tree(tmp_path: Path, a
             then = masked(recorded, **cut, counted=counted)
             assert masked(now, **cut, counted=counted) == then, (record["scenario"], question)
 
-    with_state(tmp_path, answered, talk)
+    with_state(ground, answered, talk)
 
 
 def test_every_recorded_answer_is_compared() -> None:
@@ -112,12 +112,12 @@ def test_every_recorded_answer_is_compared() -> None:
     assert files - set(ANSWERS) - never_given == {*UNREPEATABLE, "languages-en.xml"}
 
 
-def test_one_gateway_name_on_two_profiles_is_refused(tmp_path: Path) -> None:
+def test_one_gateway_name_on_two_profiles_is_refused(ground: Ground) -> None:
     async def talk(daemon: Living) -> None:
         with pytest.raises(Invalid, match="twice"):
             await daemon.put(*SOFIA["sofia-dupgw.conf.xml"])
 
-    with_state(tmp_path, "sofia-gw1.conf.xml", talk)
+    with_state(ground, "sofia-gw1.conf.xml", talk)
 
 
 def verdict(question: Question) -> str:
@@ -192,14 +192,14 @@ OTHERS = [
 ]
 
 
-def test_every_other_lookup_has_its_verdict(tmp_path: Path) -> None:
+def test_every_other_lookup_has_its_verdict(ground: Ground) -> None:
     async def talk(daemon: Living) -> None:
         for record in OTHERS:
             question = question_of(record)
             expected = verdict(question).partition(":")[0]
             assert seen(question, await ours(daemon, question)) == expected, record["scenario"]
 
-    with_state(tmp_path, "sofia-gw1.conf.xml", talk)
+    with_state(ground, "sofia-gw1.conf.xml", talk)
 
 
 def test_each_verdict_is_needed() -> None:
