@@ -11,17 +11,21 @@ from controlplane.store.errors import (
     StoreError,
 )
 from controlplane.store.migrate import upgrade
+from controlplane.store.retention import Keep, Pruned, prune
 from controlplane.store.vault import Vault
 
 __all__ = [
     "DatabaseRefused",
     "DatabaseTooNew",
     "DatabaseUnreachable",
+    "Keep",
     "KeyFileError",
+    "Pruned",
     "SealBroken",
     "Store",
     "StoreBusy",
     "StoreError",
     "Vault",
+    "prune",
     "upgrade",
 ]

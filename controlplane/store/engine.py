@@ -11,7 +11,6 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.orm import Session
 
-from controlplane.store.errors import DatabaseRefused
 from controlplane.store.failures import mapped
 from controlplane.store.locks import WRITER_LOCK, FileLock, SessionLock, daemon_lock
 from controlplane.store.urls import Database
@@ -48,6 +47,7 @@ class Store:
         DatabaseUnreachable.
         """
         database = Database.parse(url, data_dir)
+        database.make()
         store = cls(database, *_engines(database))
         try:
             with store.writing():
@@ -62,13 +62,13 @@ class Store:
     @contextmanager
     def writing(self) -> Iterator[Session]:
         """Give a session in the one write transaction; commits at the end, rolls back on an error."""
-        with mapped(self.database), Session(self.writer, expire_on_commit=False) as session, session.begin():
+        with self._session(self.writer) as session:
             yield session
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
         """Give a session that reads one moment's state and can write nothing."""
-        with mapped(self.database), Session(self.reader, expire_on_commit=False) as session, session.begin():
+        with self._session(self.reader) as session:
             yield session
 
     async def write(self, work: Callable[[Session], T]) -> T:
@@ -99,6 +99,13 @@ class Store:
         self.writer.dispose()
         self.reader.dispose()
 
+    @contextmanager
+    def _session(self, engine: Engine) -> Iterator[Session]:
+        with mapped(self.database), Session(engine, expire_on_commit=False) as session, session.begin():
+            # Else the transaction would begin with the first statement, and the turn to write be taken then.
+            session.connection()
+            yield session
+
     def _wrote(self, work: Callable[[Session], T]) -> T:
         with self.writing() as session:
             return work(session)
@@ -116,8 +123,6 @@ def _engines(database: Database) -> tuple[Engine, Engine]:
     """The engine for writes and the one for reads."""
     common: dict[str, Any] = {"json_serializer": _compact, "hide_parameters": True}
     if database.file is not None:
-        if not database.file.parent.is_dir():
-            raise DatabaseRefused(f"the folder {database.file.parent} of the database does not exist")
         common["connect_args"] = {"timeout": BUSY_TIMEOUT_MS / 1000}
         writer = create_engine(database.url, **common)
         reader = create_engine(database.url, pool_size=READERS, max_overflow=READERS, **common)

@@ -21,6 +21,14 @@ _REFUSED = {
     sqlite3.SQLITE_IOERR: "the disk gave an error",
 }
 
+_REFUSED_WORDS = (
+    "authentication failed",
+    "does not exist",
+    "no password supplied",
+    "no pg_hba.conf entry",
+    "permission denied",
+)
+
 
 @contextmanager
 def mapped(database: Database) -> Iterator[None]:
@@ -58,7 +66,8 @@ def _told_by_postgresql(database: Database, original: psycopg.Error, *, lost: bo
         return StoreBusy(f"the database {database} is held by someone else")
     if isinstance(original, (psycopg.OperationalError, psycopg.InterfaceError)) or lost:
         words = _words(original)
-        if not state and "authentication failed" in words:
+        # A refused connection comes without a state, in words of the server's own.
+        if not state and any(said in words for said in _REFUSED_WORDS):
             return DatabaseRefused(f"the database {database} refuses us: {words}")
         return DatabaseUnreachable(f"the database {database} does not answer: {words}")
     return None

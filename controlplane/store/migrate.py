@@ -28,6 +28,7 @@ def upgrade(url: str, *, data_dir: Path | None = None) -> Path | None:
     process migrates, DatabaseRefused for a database with tables that are not ours.
     """
     database = Database.parse(url, data_dir)
+    database.make()
     with _connected(database) as connection, mapped(database):
         config = configuration(connection)
         scripts = ScriptDirectory.from_config(config)
@@ -74,8 +75,6 @@ def _connected(database: Database) -> Iterator[Connection]:
     file = database.file
     held = f"another process brings the database {database} up to date"
     lock = FileLock(file.with_name(file.name + ".migration-lock"), held) if file else None
-    if file is not None and not file.parent.is_dir():
-        raise DatabaseRefused(f"the folder {file.parent} of the database does not exist")
     engine = create_engine(database.url, poolclass=NullPool, hide_parameters=True)
     if file is not None:
 

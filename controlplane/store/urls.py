@@ -1,5 +1,6 @@
 """Which database is meant: an URL read once, strictly, and shown without its password."""
 
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -35,6 +36,18 @@ class Database:
                 return cls(url.set(drivername="postgresql+psycopg"), None)
             case other:
                 raise DatabaseRefused(f"{other!r} is no database that is known here: {_EXAMPLES}")
+
+    def make(self) -> None:
+        """Make a SQLite file that does not exist yet, for our eyes only; raises DatabaseRefused."""
+        if self.file is None:
+            return
+        try:
+            # One that exists is not touched: closing it here would drop SQLite's locks on it in this process.
+            os.close(os.open(self.file, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        except FileExistsError:
+            return
+        except OSError as error:
+            raise DatabaseRefused(f"the database {self.file} cannot be opened: {error.strerror}") from error
 
     def __str__(self) -> str:
         shown = self.url if self.file else self.url.set(drivername="postgresql")
