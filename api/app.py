@@ -7,10 +7,11 @@ from starlette.types import ASGIApp
 
 from api import health
 from api.auth import Bearer
+from api.listeners import Address
 from api.node_auth import NodeAuth
 from api.problems import handlers, handling, unavailable
 from api.request_ids import RequestIds
-from api.resources import kit, revisions, tokens
+from api.resources import actions, explain, kit, node_actions, pushes, revisions, tokens
 from api.resources.acls import ACLS
 from api.resources.contexts import CONTEXTS
 from api.resources.documents import DOCUMENTS
@@ -39,8 +40,11 @@ def lookups_app(daemon: Daemon, nodes: NodeAuth) -> ASGIApp:
     return XmlCurl(daemon.answers, nodes, body_limit=limit, otherwise=beside)
 
 
-def operators_app(daemon: Daemon) -> ASGIApp:
-    """Build the operators' API: everything below `/api/` takes a token, health does not."""
+def operators_app(daemon: Daemon, lookups: Address) -> ASGIApp:
+    """Build the operators' API: everything below `/api/` takes a token, health does not.
+
+    `lookups` is where the other listener listens, for what nodes are told to ask.
+    """
     below = Router(operators_routes(), redirect_slashes=False)
     app = Starlette(
         routes=[*health.routes(), Mount("/api/v1", app=below)],
@@ -53,6 +57,7 @@ def operators_app(daemon: Daemon) -> ASGIApp:
     )
     app.router.redirect_slashes = False
     app.state.daemon = daemon
+    app.state.lookups = lookups
     app.state.body_limit = daemon.settings.operators.body_limit
     return RequestIds(app)
 
@@ -60,4 +65,5 @@ def operators_app(daemon: Daemon) -> ASGIApp:
 def operators_routes() -> list[BaseRoute]:
     """Give every route below `/api/v1`."""
     nouns = [route for resource in RESOURCES for route in kit.routes(resource)]
-    return [*nouns, *revisions.routes(), *tokens.routes()]
+    rooms = (node_actions, actions, explain, pushes, revisions, tokens)
+    return [*nouns, *(route for room in rooms for route in room.routes())]

@@ -28,6 +28,13 @@ async def read_json(request: Request) -> Any:
     return parse_json(await _read(request, request.app.state.body_limit))
 
 
+async def read_nothing(request: Request) -> None:
+    """Read a body that has nothing to say: none, or `{}`; raises `Problem`."""
+    body = await _read(request, request.app.state.body_limit)
+    if body and parse_json(body) != {}:
+        raise invalid([FieldProblem("", "nothing can be said here: send no body, or {}")])
+
+
 async def read_model(request: Request, model: type[M]) -> M:
     """Read the body into an input model; raises `Problem`, 422 with the fields concerned."""
     return validate(model, await read_json(request))

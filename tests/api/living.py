@@ -9,6 +9,7 @@ from starlette.testclient import TestClient
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.app import operators_app
+from api.listeners import Address
 from controlplane.daemon import Daemon
 from controlplane.operators import Minted
 from controlplane.settings import Settings
@@ -27,7 +28,7 @@ class Living:
             return
         await receive()
         await self.daemon.start()
-        self.app = operators_app(self.daemon)
+        self.app = operators_app(self.daemon, Address("127.0.0.1", 8081))
         await send({"type": "lifespan.startup.complete"})
         await receive()
         await self.daemon.drain(1.0)
@@ -43,13 +44,14 @@ class Operator:
         self.daemon = daemon
         self.minted = minted
 
-    def __call__(self, method: str, path: str, body: Any = None, **headers: str) -> Any:
+    def __call__(self, method: str, path: str, body: Any = None, **headers: str | bytes) -> Any:
         """Send a request; headers are given with underscores."""
-        sent = {"Authorization": f"Bearer {self.minted.text}"}
-        sent.update({name.replace("_", "-"): value for name, value in headers.items()})
+        sent = {b"authorization": b"Bearer " + self.minted.text.encode()}
+        for name, value in headers.items():
+            sent[name.replace("_", "-").encode()] = value if isinstance(value, bytes) else value.encode()
         return self.client.request(method, f"/api/v1{path}", json=body, headers=sent)
 
-    def done(self, method: str, path: str, body: Any = None, **headers: str) -> Any:
+    def done(self, method: str, path: str, body: Any = None, **headers: str | bytes) -> Any:
         """Send a request that must succeed; gives its JSON."""
         response = self(method, path, body, **headers)
         assert response.is_success, response.text
