@@ -1,0 +1,188 @@
+"""What is done again and again, such as comparing nodes."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, TypeAlias
+
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from apscheduler.triggers.interval import IntervalTrigger
+from sqlalchemy import insert, select, update
+from sqlalchemy.orm import Session
+
+from controlplane.reconcile import Compared, Reconciler, Subject
+from controlplane.store import tables
+from controlplane.store.engine import Store
+from controlplane.store.errors import StoreError
+
+log = logging.getLogger(__name__)
+
+Work: TypeAlias = Callable[[], Awaitable[Mapping[str, Any]]]
+"""Does a job once; gives what is to be told of it."""
+
+_RUNS = tables.table(tables.RunRow)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One job under its fixed name. `period` and `jitter` in seconds; `soon`: first run at once."""
+
+    name: str
+    period: float
+    work: Work
+    jitter: float = 0.0
+    soon: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class JobStatus:
+    """A job and its last run."""
+
+    name: str
+    period: float
+    next_run: datetime | None
+    last_start: datetime | None
+    last_end: datetime | None
+    outcome: str | None
+    detail: Mapping[str, Any]
+
+
+class Jobs:
+    """Runs jobs on time, each at most once at a time; every run leaves a row."""
+
+    def __init__(self, store: Store, jobs: Iterable[Job]) -> None:
+        self._store = store
+        self._jobs = {job.name: job for job in jobs}
+        self._scheduler: Any = None
+        self._running: dict[str, asyncio.Task[Any]] = {}
+        self._stopping = False
+
+    def start(self) -> None:
+        """Begin; in the event loop's thread."""
+        # A late run is a run all the same, and of several missed ones one is enough.
+        defaults = {"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
+        self._scheduler = AsyncIOScheduler(timezone=UTC, job_defaults=defaults)
+        now = datetime.now(UTC)
+        for job in self._jobs.values():
+            trigger = IntervalTrigger(seconds=job.period, jitter=job.jitter or None, timezone=UTC)
+            first = {"next_run_time": now} if job.soon else {}
+            self._scheduler.add_job(self._fire, trigger, args=[job.name], id=job.name, **first)
+        self._scheduler.start()
+
+    async def stop(self, timeout: float = 5.0) -> None:  # noqa: ASYNC109  # the bound is the promise
+        """Begin no more runs; those under way are let finish for `timeout` seconds, then cancelled."""
+        if self._scheduler is None:
+            return
+        self._stopping = True
+        # Its own shutdown cancels coroutines, whatever it is told: wait first.
+        self._scheduler.pause()
+        tasks = set(self._running.values())
+        if tasks:
+            _, late = await asyncio.wait(tasks, timeout=timeout)
+            for task in late:
+                task.cancel()
+            if late:
+                await asyncio.wait(late)
+        self._scheduler.shutdown(wait=False)
+        self._scheduler = None
+
+    async def run_now(self, name: str) -> Mapping[str, Any]:
+        """Run a job, or wait for the run under way; gives what it tells. Raises KeyError for no job."""
+        job = self._jobs[name]
+        task = self._running.get(name)
+        if task is None:
+            task = asyncio.create_task(self._run(job), name=f"job {name}")
+            self._running[name] = task
+            task.add_done_callback(lambda _: self._running.pop(name, None))
+        detail: Mapping[str, Any] = await asyncio.shield(task)
+        return detail
+
+    async def statuses(self) -> list[JobStatus]:
+        """Every job with its last run."""
+        last = await self._store.read(lambda session: _last_runs(session, list(self._jobs)))
+        found = []
+        for name, job in self._jobs.items():
+            scheduled = self._scheduler.get_job(name) if self._scheduler is not None else None
+            row = last.get(name, {})
+            found.append(
+                JobStatus(
+                    name,
+                    job.period,
+                    scheduled.next_run_time if scheduled is not None else None,
+                    row.get("started_at"),
+                    row.get("ended_at"),
+                    row.get("outcome"),
+                    row.get("detail", {}),
+                )
+            )
+        return found
+
+    async def _fire(self, name: str) -> None:
+        if self._stopping:
+            return
+        try:
+            await self.run_now(name)
+        except StoreError as error:
+            log.warning("job %s: %s", name, error)
+        except Exception:
+            log.exception("job %s failed", name)
+
+    async def _run(self, job: Job) -> Mapping[str, Any]:
+        started = datetime.now(UTC)
+        number = await self._store.write(lambda session: _begun(session, job.name, started))
+        outcome, detail = "cancelled", dict[str, Any]()
+        try:
+            detail = dict(await job.work())
+            outcome = "done"
+            return detail
+        except Exception as error:
+            outcome, detail = "failed", {"error": str(error)[:500]}
+            raise
+        finally:
+            ended = datetime.now(UTC)
+            end = self._store.write(lambda session: _ended(session, number, ended, outcome, detail))
+            await asyncio.shield(end)
+
+
+def comparing(reconciler: Reconciler, subject: Subject, period: float, jitter: float) -> Job:
+    """Give the job that compares every node in one respect."""
+
+    async def work() -> Mapping[str, Any]:
+        return told(await reconciler.run(subjects=[subject]))
+
+    return Job(f"reconcile-{subject}", period, work, jitter, soon=True)
+
+
+def told(compared: Sequence[Compared]) -> dict[str, Any]:
+    """In numbers, for the run's row."""
+    return {
+        "nodes": len(compared),
+        "drifting": sum(bool(each.drift) for each in compared),
+        "repairing": sum(each.pushed for each in compared),
+        "not_read": sum(bool(each.error) for each in compared),
+    }
+
+
+def _begun(session: Session, name: str, at: datetime) -> int:
+    row = session.connection().execute(
+        insert(_RUNS).values(job=name, started_at=at, detail={}).returning(_RUNS.c.id)
+    )
+    return int(row.scalar_one())
+
+
+def _ended(session: Session, number: int, at: datetime, outcome: str, detail: Mapping[str, Any]) -> None:
+    session.connection().execute(
+        update(_RUNS).where(_RUNS.c.id == number).values(ended_at=at, outcome=outcome, detail=dict(detail))
+    )
+
+
+def _last_runs(session: Session, names: Sequence[str]) -> dict[str, dict[str, Any]]:
+    found = {}
+    for name in names:
+        wanted = select(_RUNS).where(_RUNS.c.job == name).order_by(_RUNS.c.id.desc()).limit(1)
+        row = session.execute(wanted).mappings().first()
+        if row is not None:
+            found[name] = dict(row)
+    return found

@@ -1,0 +1,195 @@
+"""Who is pushed to when: together what comes together, each node by itself, none waiting for another."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+
+from controlplane.push import queue
+from controlplane.push.batch import Batch
+from controlplane.push.policy import PushPolicy
+from controlplane.push.queue import Ended, State, Taken
+from controlplane.push.runner import Runner
+from controlplane.signals import Signal
+from controlplane.store.engine import Store
+from controlplane.store.errors import StoreError
+
+log = logging.getLogger(__name__)
+
+
+class Dispatcher:
+    """Takes pushes that are due from the queue and runs them.
+
+    Invariant: at most one push, or one operator's action (`serial`), is under way on a node. The rows
+    are the truth of what waits; `_due` only says when to look. `ready(node)`: whether it can be
+    pushed to at all, now; one that cannot waits without any timer until `wake`.
+    """
+
+    def __init__(
+        self, store: Store, runner: Runner, ready: Callable[[str], bool], policy: PushPolicy
+    ) -> None:
+        self.ended: Signal[Ended] = Signal("ended pushes")
+        self._store = store
+        self._runner = runner
+        self._ready = ready
+        self._policy = policy
+        self._due: dict[str, float] = {}
+        self._first: dict[str, float] = {}
+        self._running: dict[str, tuple[Taken, asyncio.Task[None]]] = {}
+        self._serial: dict[str, asyncio.Lock] = {}
+        self._wake = asyncio.Event()
+        self._loop: asyncio.Task[None] | None = None
+        self._taking: asyncio.Task[None] | None = None
+        self._stopping = False
+        self._ends: Batch[Ended] = Batch(self._write, linger=policy.linger)
+
+    async def start(self) -> None:
+        """Take up what waits in the queue, and what a dead daemon left running."""
+        now = datetime.now(UTC)
+        recovered = await self._store.write(lambda session: queue.recover(session, now))
+        if recovered:
+            log.info("%d pushes of an earlier run wait again", recovered)
+        clock = asyncio.get_running_loop().time()
+        for push in await self._store.read(queue.waiting):
+            wait = (push.not_before - now).total_seconds() if push.not_before is not None else 0.0
+            self._due[push.node] = clock + max(wait, 0.0)
+        self._loop = asyncio.create_task(self._dispatch(), name="push dispatcher")
+
+    async def stop(self, timeout: float = 5.0) -> None:  # noqa: ASYNC109  # the bound is the promise
+        """Let pushes under way finish for `timeout` seconds; those that do not go back to the queue."""
+        if self._loop is None:
+            return
+        self._stopping = True
+        self._wake.set()
+        await asyncio.wait({self._loop})
+        self._loop = None
+        tasks = {task for _, task in self._running.values()}
+        if tasks:
+            _, late = await asyncio.wait(tasks, timeout=timeout)
+            for task in late:
+                task.cancel()
+            if late:
+                await asyncio.wait(late)
+        await self._ends.drain()
+        back = [
+            Ended(
+                taken.push.id,
+                node,
+                State.WAITING,
+                taken.push.touches,
+                reason="the daemon was stopped",
+                attempts=taken.push.attempts - 1,
+            )
+            for node, (taken, _) in self._running.items()
+        ]
+        self._running.clear()
+        if back:
+            try:
+                await self._store.write(lambda session: queue.end(session, back, datetime.now(UTC)))
+            except StoreError:
+                log.exception("%d pushes will be taken up again at the next start", len(back))
+
+    def notify(self, nodes: Iterable[str], *, patient: bool = False) -> None:
+        """New pushes wait for these nodes: soon, but together with those that follow at once.
+
+        `patient`: one that waits for its next try goes on waiting.
+        """
+        now = asyncio.get_running_loop().time()
+        for node in nodes:
+            if patient and node in self._due:
+                continue
+            latest = self._first.setdefault(node, now) + self._policy.debounce_most
+            self._due[node] = min(now + self._policy.debounce, latest)
+        self._wake.set()
+
+    def wake(self, node: str | None = None) -> None:
+        """Something changed that `ready` looks at; what waits for that node is due at once."""
+        if node is not None and node in self._due:
+            self._due[node] = asyncio.get_running_loop().time()
+        self._wake.set()
+
+    def busy(self, node: str) -> bool:
+        """Whether a push to the node is under way."""
+        return node in self._running
+
+    @property
+    def running(self) -> tuple[str, ...]:
+        """Nodes that are pushed to now."""
+        return tuple(self._running)
+
+    @asynccontextmanager
+    async def serial(self, node: str) -> AsyncIterator[None]:
+        """Have the node for oneself: for what an operator asks for beside the pushes."""
+        lock = self._serial.setdefault(node, asyncio.Lock())
+        async with lock:
+            while self._taking is not None or node in self._running:
+                await asyncio.wait({self._taking} if self._taking is not None else {self._running[node][1]})
+            try:
+                yield
+            finally:
+                self._wake.set()
+
+    async def _dispatch(self) -> None:
+        clock = asyncio.get_running_loop()
+        while not self._stopping:
+            self._wake.clear()
+            ready = [node for node in self._due if node not in self._running and self._may(node)]
+            now = clock.time()
+            room = self._policy.at_once - len(self._running)
+            due = sorted((node for node in ready if self._due[node] <= now), key=self._due.__getitem__)
+            if due and room > 0:
+                self._taking = asyncio.create_task(self._take(due[:room]), name="taking pushes")
+                await asyncio.wait({self._taking})
+                self._taking = None
+                continue
+            wait = min((self._due[node] for node in ready), default=None) if room > 0 else None
+            try:
+                async with asyncio.timeout(max(wait - now, 0) if wait is not None else None):
+                    await self._wake.wait()
+            except TimeoutError:
+                continue
+
+    def _may(self, node: str) -> bool:
+        lock = self._serial.get(node)
+        return (lock is None or not lock.locked()) and self._ready(node)
+
+    async def _take(self, nodes: Sequence[str]) -> None:
+        for node in nodes:
+            self._due.pop(node, None)
+            self._first.pop(node, None)
+        try:
+            taken = await self._store.write(lambda session: queue.take(session, nodes, datetime.now(UTC)))
+        except StoreError:
+            log.exception("pushes cannot be taken from the queue: they stay where they are")
+            later = asyncio.get_running_loop().time() + self._policy.backoff_min
+            for node in nodes:
+                self._due.setdefault(node, later)
+            return
+        for each in taken:
+            task = asyncio.create_task(self._one(each), name=f"push to {each.push.node}")
+            self._running[each.push.node] = (each, task)
+
+    async def _one(self, taken: Taken) -> None:
+        node = taken.push.node
+        ended = await self._runner.run(taken)
+        while True:
+            try:
+                await self._ends.add(ended)
+                break
+            except StoreError:
+                log.exception("what became of push %d cannot be written", taken.push.id)
+                await asyncio.sleep(self._policy.backoff_min)
+        del self._running[node]
+        if ended.state is State.WAITING:
+            delay = self._policy.debounce
+            if ended.not_before is not None:
+                delay = max((ended.not_before - datetime.now(UTC)).total_seconds(), 0)
+            # A newer revision may have made it due sooner.
+            due = asyncio.get_running_loop().time() + delay
+            self._due[node] = min(self._due.get(node, due), due)
+        self._wake.set()
+        self.ended.tell(ended)
+
+    async def _write(self, ended: Sequence[Ended]) -> None:
+        await self._store.write(lambda session: queue.end(session, ended, datetime.now(UTC)))

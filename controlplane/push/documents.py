@@ -1,0 +1,109 @@
+"""How a changed configuration document reaches a running node.
+
+Read from the modules of FreeSWITCH 1.11.2: which call fetches the document, and whether anything
+makes the module fetch it again without dropping calls or losing records. What is not known to be
+safe waits for the node's restart.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from lxml import etree
+
+from controlplane.desired.values import Document
+from controlplane.observed.values import WantedDocument
+
+
+class How(StrEnum):
+    """What brings a document to a running node."""
+
+    NOTHING = "fetched for each use"
+    RESCAN = "rescan of a profile"
+    RELOAD_XML = "reloadxml"
+    RELOAD_MODULE = "reload of its module"
+    RELOAD_QUEUES = "reload of each queue"
+    RESTART = "restart of the node"
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """`module`: without it on the node nobody reads the document; None: the core does."""
+
+    how: How
+    module: str | None = None
+
+
+_CALLCENTER = "callcenter.conf"
+
+WAYS: Mapping[str, Way] = {
+    # open_cfg stands in the function that answers each call
+    "ivr.conf": Way(How.NOTHING, "mod_dptools"),
+    "conference.conf": Way(How.NOTHING, "mod_conference"),
+    "conference_layouts.conf": Way(How.NOTHING, "mod_conference"),
+    # global_settings: read by every rescan (sofia.c, config_sofia)
+    "sofia.conf": Way(How.RESCAN, "mod_sofia"),
+    # modules that listen to RELOADXML and read their document again
+    "timezones.conf": Way(How.RELOAD_XML),
+    "loopback.conf": Way(How.RELOAD_XML, "mod_loopback"),
+    "avmd.conf": Way(How.RELOAD_XML, "mod_avmd"),
+    "cidlookup.conf": Way(How.RELOAD_XML, "mod_cidlookup"),
+    "curl.conf": Way(How.RELOAD_XML, "mod_curl"),
+    "memcache.conf": Way(How.RELOAD_XML, "mod_memcache"),
+    "spandsp.conf": Way(How.RELOAD_XML, "mod_spandsp"),
+    "translate.conf": Way(How.RELOAD_XML, "mod_translate"),
+    "tts_commandline.conf": Way(How.RELOAD_XML, "mod_tts_commandline"),
+    # only short look-ups run in these: none is cut off
+    "distributor.conf": Way(How.RELOAD_MODULE, "mod_distributor"),
+    "easyroute.conf": Way(How.RELOAD_MODULE, "mod_easyroute"),
+    "lcr.conf": Way(How.RELOAD_MODULE, "mod_lcr"),
+    "mod_blacklist.conf": Way(How.RELOAD_MODULE, "mod_blacklist"),
+    "prefix.conf": Way(How.RELOAD_MODULE, "mod_prefix"),
+    # queues alone; agents, tiers and settings are read at load
+    _CALLCENTER: Way(How.RELOAD_QUEUES, "mod_callcenter"),
+}
+"""Every document that has a way; all others wait for a restart."""
+
+_WAITS = Way(How.RESTART)
+
+
+def way(name: str) -> Way:
+    """How a document of that name reaches a running node."""
+    return WAYS.get(name.lower(), _WAITS)
+
+
+def wanted(document: Document) -> WantedDocument:
+    """The document's digests, and its queues when it is callcenter.conf."""
+    digest = _digest(document.xml)
+    if document.name.lower() != _CALLCENTER:
+        return WantedDocument(document.name, digest)
+    root = _parse(document.xml)
+    queues = tuple(
+        dict.fromkeys(
+            name for each in root.iterfind("queues/queue") if (name := str(each.get("name", "")).strip())
+        )
+    )
+    for each in root.findall("queues"):
+        root.remove(each)
+    rest = _digest(etree.tostring(root, method="c14n").decode())
+    return WantedDocument(document.name, digest, queues=queues, rest=rest)
+
+
+def guards(document: Document) -> tuple[str, ...]:
+    """The ACL lists that an event_socket.conf names; without any, FreeSWITCH takes loopback.auto."""
+    named = [
+        str(param.get("value"))
+        for param in _parse(document.xml).iterfind("settings/param")
+        if str(param.get("name", "")).lower() == "apply-inbound-acl" and param.get("value")
+    ]
+    return tuple(named) or ("loopback.auto",)
+
+
+def _parse(xml: str) -> etree._Element:
+    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, remove_comments=True)
+    return etree.fromstring(xml, parser)
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:32]

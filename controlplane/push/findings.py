@@ -1,0 +1,150 @@
+"""Findings as rows: what is wrong stands once until it is seen to be right. For worker threads."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import RowMapping, bindparam, insert, select, update
+from sqlalchemy.orm import Session
+
+from controlplane.store import tables
+
+_FINDINGS = tables.table(tables.FindingRow)
+
+
+class Severity(StrEnum):
+    """How much it matters."""
+
+    ERROR = "error"
+    """The node is not as it should be."""
+    WARNING = "warning"
+    """It is as it should be, and yet something is wrong."""
+    INFO = "info"
+    """Good to know."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What was found on a node. `kind` and `name` say what; `reason` in which way."""
+
+    node: str
+    kind: str
+    name: str
+    reason: str
+    severity: Severity
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A row, for reading."""
+
+    id: int
+    found: Found
+    first_seen: datetime
+    last_seen: datetime
+    cleared_at: datetime | None
+
+
+def record(
+    session: Session, node: str, kinds: Collection[str], found: Sequence[Found], now: datetime
+) -> None:
+    """A node was looked at for these kinds: what was found stands, what was not is cleared."""
+    standing = {
+        (row["kind"], row["name"]): row["id"]
+        for row in session.execute(
+            select(_FINDINGS.c.id, _FINDINGS.c.kind, _FINDINGS.c.name).where(
+                _FINDINGS.c.node == node, _FINDINGS.c.cleared_at.is_(None)
+            )
+        ).mappings()
+        if row["kind"] in kinds
+    }
+    seen = {(each.kind, each.name): each for each in found}
+    new = [each for key, each in seen.items() if key not in standing]
+    again = [
+        {"row": standing[key], "why": each.reason, "how": each.severity.value, "now": now}
+        for key, each in seen.items()
+        if key in standing
+    ]
+    cleared = [{"row": number, "now": now} for key, number in standing.items() if key not in seen]
+    connection = session.connection()
+    if new:
+        connection.execute(
+            insert(_FINDINGS),
+            [
+                {
+                    "node": each.node,
+                    "kind": each.kind,
+                    "name": each.name,
+                    "reason": each.reason,
+                    "severity": each.severity.value,
+                    "first_seen": now,
+                    "last_seen": now,
+                }
+                for each in new
+            ],
+        )
+    if again:
+        connection.execute(
+            update(_FINDINGS)
+            .where(_FINDINGS.c.id == bindparam("row"))
+            .values(
+                reason=bindparam("why"),
+                severity=bindparam("how"),
+                last_seen=bindparam("now", type_=_FINDINGS.c.last_seen.type),
+            ),
+            again,
+        )
+    if cleared:
+        connection.execute(
+            update(_FINDINGS)
+            .where(_FINDINGS.c.id == bindparam("row"))
+            .values(cleared_at=bindparam("now", type_=_FINDINGS.c.cleared_at.type)),
+            cleared,
+        )
+
+
+def drifting(session: Session) -> dict[str, list[str]]:
+    """Of every node the standing errors, in words."""
+    found: dict[str, list[str]] = {}
+    wanted = (
+        select(_FINDINGS)
+        .where(_FINDINGS.c.cleared_at.is_(None), _FINDINGS.c.severity == Severity.ERROR)
+        .order_by(_FINDINGS.c.id)
+    )
+    for row in session.execute(wanted).mappings():
+        found.setdefault(row["node"], []).append(f"{row['kind']} {row['name']}: {row['reason']}")
+    return found
+
+
+def page(
+    session: Session,
+    *,
+    node: str | None = None,
+    standing: bool = True,
+    before: int | None = None,
+    limit: int = 100,
+) -> list[Finding]:
+    """Findings, the newest first; `standing`: only those not cleared."""
+    wanted = select(_FINDINGS).order_by(_FINDINGS.c.id.desc()).limit(limit)
+    if node is not None:
+        wanted = wanted.where(_FINDINGS.c.node == node)
+    if standing:
+        wanted = wanted.where(_FINDINGS.c.cleared_at.is_(None))
+    if before is not None:
+        wanted = wanted.where(_FINDINGS.c.id < before)
+    return [_finding(row) for row in session.execute(wanted).mappings()]
+
+
+def forget(session: Session, nodes: Collection[str], now: datetime) -> None:
+    """The nodes are no more: nothing is wrong with them."""
+    session.execute(
+        update(_FINDINGS)
+        .where(_FINDINGS.c.node.in_(sorted(nodes)), _FINDINGS.c.cleared_at.is_(None))
+        .values(cleared_at=now)
+    )
+
+
+def _finding(row: RowMapping) -> Finding:
+    found = Found(row["node"], row["kind"], row["name"], row["reason"], Severity(row["severity"]))
+    return Finding(row["id"], found, row["first_seen"], row["last_seen"], row["cleared_at"])

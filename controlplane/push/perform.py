@@ -1,0 +1,163 @@
+"""Runs a plan's steps on one node, each until its effect is there or it failed."""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from controlplane.push.errors import NotSeen
+from controlplane.push.plan import Act, Step
+from controlplane.push.policy import PushPolicy
+from controlplane.push.ports import Nodes
+from controlplane.push.touches import CacheKey
+from controlplane.push.watch import Ear, Watch
+from esl.commands import Command, GatewayStatuses, ProfileStatusOf
+from esl.errors import EventSocketError, UnknownProfile
+from esl.link import NodeEvent
+
+T = TypeVar("T")
+
+_TOLD = 200
+"""How many steps are kept with a push."""
+
+
+@dataclass(slots=True)
+class Report:
+    """What was done so far. `flushed`: owed no more."""
+
+    steps: list[dict[str, Any]] = field(default_factory=list)
+    flushed: set[CacheKey] = field(default_factory=set)
+    flushed_all: bool = False
+
+    def add(self, step: Step, outcome: object) -> None:
+        """Note a step's outcome, in the node's words when it failed."""
+        said = outcome if isinstance(outcome, Exception) else "done" if outcome is None else outcome
+        if len(self.steps) < _TOLD:
+            self.steps.append(
+                {
+                    "act": step.act.value,
+                    "command": step.command.shown,
+                    "reason": step.reason,
+                    "outcome": str(said)[:500],
+                }
+            )
+
+
+class Performer:
+    """Runs steps on one node. Raises the EventSocketError or NotSeen of the first that failed."""
+
+    def __init__(self, nodes: Nodes, watch: Watch, policy: PushPolicy, node: str, report: Report) -> None:
+        self._nodes = nodes
+        self._watch = watch
+        self._policy = policy
+        self._node = node
+        self._report = report
+
+    async def flush(self, steps: Iterable[Step]) -> None:
+        """All flushes at once; those that were done count as done even if another failed."""
+        flushes = [step for step in steps if step.act is Act.FLUSH]
+        failed: EventSocketError | None = None
+        for step, outcome in await self._all(flushes):
+            if isinstance(outcome, EventSocketError):
+                failed = failed or outcome
+            elif step.flushed is None:
+                self._report.flushed_all = True
+            else:
+                self._report.flushed.add(step.flushed)
+        if failed is not None:
+            raise failed
+
+    async def run(self, steps: Iterable[Step]) -> None:
+        """Everything but flushes, in order; gateways are killed together and waited for together."""
+        rest = [step for step in steps if step.act is not Act.FLUSH]
+        kills = [step for step in rest if step.act is Act.KILL_GATEWAY]
+        killed = False
+        for step in rest:
+            match step.act:
+                case Act.KILL_GATEWAY:
+                    if not killed:
+                        killed = True
+                        await self._kill(kills)
+                case Act.STOP_PROFILE:
+                    await self._stop(step)
+                case Act.START_PROFILE:
+                    await self._start(step)
+                case _:
+                    await self._one(step)
+
+    async def _kill(self, steps: Sequence[Step]) -> None:
+        """A gateway started before its namesake is gone would be unregistered by it (sofia_reg.c)."""
+        with self._watch.listening(self._node) as ear:
+            outcomes = await self._all(steps)
+            going = {step.target for step, outcome in outcomes if outcome is True}
+            await self._gone(ear, going)
+        for _, outcome in outcomes:
+            if isinstance(outcome, EventSocketError):
+                raise outcome
+
+    async def _gone(self, ear: Ear, going: set[str]) -> None:
+        clock = asyncio.get_running_loop()
+        until = clock.time() + self._policy.gone_timeout
+        poll = self._policy.gone_poll
+        while going:
+            event = await ear.next(poll)
+            if event is not None:
+                if event.subclass == "sofia::gateway_delete":
+                    going.discard(event.headers.get("Gateway", ""))
+                if clock.time() < until:
+                    continue
+            # The list still holds a gateway that is on its way out; asked by its name it is gone already.
+            listed = {status.name for status in await self._nodes.run(self._node, GatewayStatuses())}
+            going &= listed
+            if going and clock.time() >= until:
+                waited = f"{self._policy.gone_timeout:g} s"
+                raise NotSeen(f"still there {waited} after killgw: {', '.join(sorted(going))}")
+            poll = max(self._policy.gone_poll / 2, 0.05)
+
+    async def _stop(self, step: Step) -> None:
+        with self._watch.listening(self._node) as ear:
+            try:
+                await self._one(step)
+            except UnknownProfile:
+                return
+            await self._profile(ear, step.target, up=False)
+
+    async def _start(self, step: Step) -> None:
+        """The reply and the profile_start event come also when its port is taken: only its status tells."""
+        with self._watch.listening(self._node) as ear:
+            await self._one(step)
+            await self._profile(ear, step.target, up=True)
+
+    async def _profile(self, ear: Ear, name: str, *, up: bool) -> None:
+        clock = asyncio.get_running_loop()
+        until = clock.time() + self._policy.up_timeout
+        delay = 0.05
+        while (await self._nodes.run(self._node, ProfileStatusOf(name)) is not None) is not up:
+            if clock.time() >= until:
+                state = "up" if up else "down"
+                raise NotSeen(f"profile {name} is not {state} after {self._policy.up_timeout:g} s")
+            event = await ear.next(delay)
+            if up and event is not None and _failed(event, name):
+                raise NotSeen(f"profile {name} did not start: the node reports FAILURE, as for a taken port")
+            delay = min(delay * 2, 1.0)
+
+    async def _one(self, step: Step) -> None:
+        try:
+            outcome = await self._nodes.run(self._node, step.command)
+        except EventSocketError as error:
+            self._report.add(step, error)
+            raise
+        self._report.add(step, outcome)
+
+    async def _all(self, steps: Sequence[Step]) -> list[tuple[Step, Any]]:
+        if not steps:
+            return []
+        commands: list[Command[Any]] = [step.command for step in steps]
+        outcomes = await self._nodes.run_many(self._node, commands)
+        for step, outcome in zip(steps, outcomes, strict=True):
+            self._report.add(step, outcome)
+        return list(zip(steps, outcomes, strict=True))
+
+
+def _failed(event: NodeEvent, profile: str) -> bool:
+    return event.name == "FAILURE" and event.headers.get("profile_name") == profile

@@ -1,0 +1,45 @@
+"""The proof that a node can fetch from us, right now."""
+
+import asyncio
+import secrets
+from collections.abc import Iterable
+
+from controlplane.push.errors import NotAnswering, NotRenderable
+from controlplane.push.ports import Answers, Nodes
+from esl.commands import Locate
+from esl.errors import CommandFailed, CommandTimeout
+
+DOCUMENT = "controlplane_probe.conf"
+
+
+async def prove(nodes: Nodes, answers: Answers, node: str, within: float) -> None:
+    """Have the node fetch a document with a nonce from us and show it.
+
+    Shows in one go that mod_xml_curl is loaded, bound to us, holds the right credential and that
+    our answers come through. Raises NotAnswering, or an EventSocketError when the link went.
+    """
+    nonce = secrets.token_hex(16)
+    mark = answers.ledger.mark()
+    answers.set_probe(node, nonce)
+    try:
+        async with asyncio.timeout(within):
+            found = await nodes.run(node, Locate("configuration", "configuration", "name", DOCUMENT))
+    except CommandFailed as error:
+        raise NotAnswering(
+            f"the node cannot fetch from us: asked for {DOCUMENT} it says {error.reply!r}"
+        ) from error
+    except (CommandTimeout, TimeoutError) as error:
+        raise NotAnswering(f"the node did not get {DOCUMENT} from us within {within:g} s") from error
+    finally:
+        answers.set_probe(node, None)
+    if nonce not in found or answers.ledger.answered(node, f"probe/{nonce}", mark) is None:
+        raise NotAnswering(f"{DOCUMENT} came to the node from somewhere else than from us")
+
+
+async def prepare(answers: Answers, node: str, whats: Iterable[str]) -> None:
+    """Have rendered what the node will ask for; raises NotRenderable."""
+    try:
+        await answers.render_ahead(node, whats)
+    except Exception as error:
+        # Whatever keeps us from answering must keep us from making the node ask.
+        raise NotRenderable(f"what the node would ask for next cannot be answered: {error}") from error

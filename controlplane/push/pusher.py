@@ -1,0 +1,257 @@
+"""The pushing half, assembled: what was committed goes out, and what nodes report finds its way in."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from sqlalchemy.orm import Session
+
+from controlplane.desired.catalog import Catalog
+from controlplane.desired.revisions import Revision
+from controlplane.desired.values import Key, NodeMode, Noun
+from controlplane.observed.conditions import NodeStatus, OpenPush, Progress, status
+from controlplane.push import findings, queue
+from controlplane.push.applied import Applied
+from controlplane.push.batch import Batch
+from controlplane.push.dispatcher import Dispatcher
+from controlplane.push.errors import UnknownNode
+from controlplane.push.plan import Plan
+from controlplane.push.policy import Backoff, PushPolicy
+from controlplane.push.ports import Answers, Nodes, Wants
+from controlplane.push.probe import prove
+from controlplane.push.queue import Ended, NodeState
+from controlplane.push.runner import Runner, SinceBoot
+from controlplane.push.touches import EVERYTHING, Touches
+from controlplane.push.watch import Watch
+from controlplane.signals import Signal
+from controlplane.store.engine import Store
+from controlplane.store.errors import StoreError
+from esl.link import Link, LinkState, NodeEvent, backoff
+
+log = logging.getLogger(__name__)
+
+
+class Pusher:
+    """Brings every managed node to where it should be, and keeps what was asked till it is there.
+
+    All methods belong to the event loop's thread. `catalog()` gives the current one.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        catalog: Callable[[], Catalog],
+        answers: Answers,
+        nodes: Nodes,
+        wants: Wants,
+        *,
+        policy: PushPolicy | None = None,
+        delays: Backoff = backoff,
+    ) -> None:
+        self.policy = policy or PushPolicy()
+        self._store = store
+        self._catalog = catalog
+        self._answers = answers
+        self._nodes = nodes
+        self._watch = Watch()
+        self._since_boot = SinceBoot()
+        self._runner = Runner(
+            nodes,
+            answers,
+            wants,
+            self._watch,
+            since_boot=self._since_boot,
+            policy=self.policy,
+            backoff=delays,
+        )
+        self._dispatcher = Dispatcher(store, self._runner, self._ready, self.policy)
+        self._dispatcher.ended.listen(self._ended)
+        self._enqueueing: Batch[_Asked] = Batch(self._write)
+        self._cores: dict[str, str | None] = {}
+        self._up: set[str] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._started = False
+
+    @property
+    def ended(self) -> Signal[Ended]:
+        """Tells of every push that ended or went back to the queue, once it is written."""
+        return self._dispatcher.ended
+
+    async def start(self) -> None:
+        """Take up the queue; nodes whose link is up already are looked at now."""
+        kept = await self._store.read(queue.states)
+        self._cores = {name: state.core_uuid for name, state in kept.items()}
+        await self._dispatcher.start()
+        self._started = True
+        for node in list(self._up):
+            self._arrived(node)
+
+    async def stop(self, timeout: float = 5.0) -> None:  # noqa: ASYNC109  # the bound is the promise
+        """Begin nothing more; pushes under way finish, or go back to the queue after the time given."""
+        self._started = False
+        await self._dispatcher.stop(timeout)
+        for task in tuple(self._tasks):
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+        await self._enqueueing.drain()
+
+    # --- what comes in -------------------------------------------------------------------------
+
+    def committed(self, revision: Revision, catalog: Catalog) -> None:
+        """A revision was committed, with its pushes (a listener of the desired state)."""
+        if self._started:
+            self._dispatcher.notify(revision.nodes)
+
+    def on_event(self, event: NodeEvent) -> None:
+        """An event of a node."""
+        self._watch.saw(event)
+        if event.subclass == "sofia::profile_start" and self._managed(event.node):
+            profile = event.headers.get("profile_name", "")
+            if profile and not self._dispatcher.busy(event.node):
+                # Somebody restarted it: what waited for that may be in force now.
+                self._since_boot.profile(event.node, profile)
+                touches = Touches(profiles=frozenset({profile}))
+                self._soon({event.node: touches}, f"profile {profile} was started")
+
+    def on_link(self, link: Link) -> None:
+        """A node's link changed."""
+        if link.state is LinkState.UP:
+            if link.node not in self._up:
+                self._up.add(link.node)
+                self._arrived(link.node)
+        elif link.node in self._up:
+            self._up.discard(link.node)
+            self._since_boot.down(link.node, self._answers.ledger.mark())
+
+    # --- what is asked for ---------------------------------------------------------------------
+
+    async def enqueue(self, touched: Mapping[str, Touches], reason: str, *, patient: bool = False) -> None:
+        """Have these nodes pushed to; returns once it is in the queue. Raises StoreError.
+
+        `patient`: a push that failed and waits for its next try is not tried sooner for it.
+        """
+        if touched:
+            await self._enqueueing.add(_Asked(touched, reason, patient))
+            self._dispatcher.notify(touched, patient=patient)
+
+    async def plan_for(self, node: str) -> Plan:
+        """What would be done to bring the node wholly to where it should be; only asks it.
+
+        Raises UnknownNode, an EventSocketError, an ObservedError or a StoreError.
+        """
+        kept = await self._store.read(lambda session: queue.states(session, [node]))
+        state = kept.get(node, NodeState(node))
+        return await self._runner.plan(node, EVERYTHING, state)
+
+    async def prove(self, node: str) -> None:
+        """Have the node show that it can fetch from us; raises NotAnswering or an EventSocketError."""
+        await prove(self._nodes, self._answers, node, self.policy.probe_timeout)
+
+    def serial(self, node: str) -> AbstractAsyncContextManager[None]:
+        """Have the node for oneself, between its pushes."""
+        return self._dispatcher.serial(node)
+
+    async def status(self, node: str) -> NodeStatus:
+        """How a node is doing. Raises UnknownNode or StoreError."""
+        found = await self.statuses()
+        if node not in found:
+            raise UnknownNode(f"there is no node {node}")
+        return found[node]
+
+    async def statuses(self) -> dict[str, NodeStatus]:
+        """How every node is doing, by name."""
+
+        def work(
+            session: Session,
+        ) -> tuple[dict[str, NodeState], list[queue.Push], dict[str, list[str]]]:
+            return queue.states(session), queue.unfinished(session), findings.drifting(session)
+
+        states, pushes, drifting = await self._store.read(work)
+        catalog = self._catalog()
+        found = {}
+        for row in catalog.nodes.values():
+            name = row.value.name
+            state = states.get(name, NodeState(name))
+            found[name] = status(
+                name,
+                row.value.mode,
+                self._nodes.link(name),
+                catalog.revision,
+                Progress(
+                    state.desired_revision,
+                    state.attempted_revision,
+                    state.applied_revision,
+                    state.observed_at,
+                ),
+                [_open(push) for push in pushes if push.node == name],
+                Applied.from_json(state.applied).held,
+                drifting.get(name, []),
+            )
+        return found
+
+    # --- inside --------------------------------------------------------------------------------
+
+    def _ready(self, node: str) -> bool:
+        link = self._nodes.link(node)
+        return link is not None and link.state is LinkState.UP and self._managed(node)
+
+    def _managed(self, node: str) -> bool:
+        row = self._catalog().nodes.get(Key(Noun.NODE, node))
+        return row is not None and row.value.mode is NodeMode.MANAGED
+
+    def _arrived(self, node: str) -> None:
+        """The link came up. A node that was restarted is compared; another goes on with what waits."""
+        if not self._started:
+            return
+        link = self._nodes.link(node)
+        if link is None or not self._managed(node):
+            return
+        known = self._cores.get(node)
+        if link.core_uuid != known:
+            reason = "the node was restarted" if known is not None else "the node is here for the first time"
+            self._soon({node: EVERYTHING}, reason)
+        self._dispatcher.wake(node)
+
+    def _ended(self, ended: Ended) -> None:
+        if ended.core_uuid is not None:
+            self._cores[ended.node] = ended.core_uuid
+
+    def _soon(self, touched: Mapping[str, Touches], reason: str) -> None:
+        """Enqueue from a callback."""
+        if not self._started:
+            return
+        task = asyncio.create_task(self._try_enqueue(touched, reason), name="enqueueing")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _try_enqueue(self, touched: Mapping[str, Touches], reason: str) -> None:
+        try:
+            await self.enqueue(touched, reason)
+        except StoreError:
+            # The next comparison of the node finds what this would have found.
+            log.exception("%s: a push cannot be enqueued", ", ".join(touched))
+
+    async def _write(self, many: Sequence["_Asked"]) -> None:
+        revision = self._catalog().revision
+
+        def work(session: Session) -> None:
+            now = datetime.now(UTC)
+            for asked in many:
+                queue.enqueue(session, revision, asked.touched, now, asked.reason, patient=asked.patient)
+
+        await self._store.write(work)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    touched: Mapping[str, Touches]
+    reason: str
+    patient: bool = False
+
+
+def _open(push: queue.Push) -> OpenPush:
+    return OpenPush(push.id, push.state.value, push.revision, push.reason, push.attempts, push.not_before)

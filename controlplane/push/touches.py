@@ -1,0 +1,89 @@
+"""What a push concerns on its node: names only, since what to do follows from desired and seen."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+MOST_FLUSHES = 500
+"""More users than this are flushed all at once, and with them everybody else."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class CacheKey:
+    """One entry of a node's user cache: `key` is `id` or `number-alias` (switch_xml.c:2066 ff)."""
+
+    key: str
+    user: str
+    domain: str
+
+
+@dataclass(frozen=True, slots=True)
+class Touches:
+    """Names of what changed for one node.
+
+    All but the flushes are levels: what is done about them follows from the node's state. Flushes
+    are owed until they were done. `everything`: compare all, whatever is named.
+    """
+
+    gateways: frozenset[str] = frozenset()
+    profiles: frozenset[str] = frozenset()
+    acls: frozenset[str] = frozenset()
+    documents: frozenset[str] = frozenset()
+    flushes: frozenset[CacheKey] = frozenset()
+    flush_all: bool = False
+    everything: bool = False
+
+    def __bool__(self) -> bool:
+        return any(getattr(self, each.name) for each in fields(self))
+
+    def merge(self, other: "Touches") -> "Touches":
+        """Both together."""
+        flushes = self.flushes | other.flushes
+        flush_all = self.flush_all or other.flush_all or len(flushes) > MOST_FLUSHES
+        return Touches(
+            gateways=self.gateways | other.gateways,
+            profiles=self.profiles | other.profiles,
+            acls=self.acls | other.acls,
+            documents=self.documents | other.documents,
+            flushes=frozenset() if flush_all else flushes,
+            flush_all=flush_all,
+            everything=self.everything or other.everything,
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Only what is not empty; lists are sorted."""
+        held: dict[str, Any] = {
+            name: sorted(value)
+            for name in ("gateways", "profiles", "acls", "documents")
+            if (value := getattr(self, name))
+        }
+        if self.flushes:
+            held["flushes"] = [[each.key, each.user, each.domain] for each in sorted(self.flushes)]
+        for name in ("flush_all", "everything"):
+            if getattr(self, name):
+                held[name] = True
+        return held
+
+    @classmethod
+    def from_json(cls, held: Mapping[str, Any]) -> "Touches":
+        """Read what `to_json` wrote."""
+        return cls(
+            gateways=frozenset(held.get("gateways", ())),
+            profiles=frozenset(held.get("profiles", ())),
+            acls=frozenset(held.get("acls", ())),
+            documents=frozenset(held.get("documents", ())),
+            flushes=frozenset(CacheKey(*each) for each in held.get("flushes", ())),
+            flush_all=bool(held.get("flush_all", False)),
+            everything=bool(held.get("everything", False)),
+        )
+
+
+EVERYTHING = Touches(everything=True)
+
+
+def merged(many: Iterable[Touches]) -> Touches:
+    """All together."""
+    result = Touches()
+    for each in many:
+        result = result.merge(each)
+    return result

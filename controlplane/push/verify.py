@@ -1,0 +1,159 @@
+"""Sees that a plan's effects are on the node: nothing is applied because a command said `+OK`."""
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from controlplane.observed.drift import of_gateway
+from controlplane.observed.read import read_some
+from controlplane.observed.values import Seen, Wanted
+from controlplane.push.acls import samples
+from controlplane.push.documents import How, way
+from controlplane.push.errors import NotSeen
+from controlplane.push.plan import Act, Plan
+from controlplane.push.policy import PushPolicy
+from controlplane.push.ports import Ledger, Nodes
+from controlplane.push.watch import Ear
+from esl.commands import CheckAcl, StartGateway
+from esl.errors import EventSocketError
+
+_CHECKS = 200
+"""Most addresses that are tried on one list."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verifier:
+    """Sees one plan through. `since`: the ledger's mark from before its first command."""
+
+    nodes: Nodes
+    ledger: Ledger
+    policy: PushPolicy
+    wanted: Wanted
+    plan: Plan
+    since: int
+
+    async def see(self, ear: Ear) -> None:
+        """Return once everything shows; raises NotSeen with what does not, or an EventSocketError."""
+        if not self.plan.steps:
+            return
+        clock = asyncio.get_running_loop()
+        until = clock.time() + self.policy.seen_timeout
+        delay = 0.02
+        while True:
+            wrong = self._untold() or await self._unlike()
+            if wrong is None:
+                break
+            if clock.time() >= until:
+                raise NotSeen(wrong)
+            await ear.next(delay)
+            delay = min(delay * 2, 1.0)
+        await self._acls()
+
+    async def _unlike(self) -> str | None:
+        """What the node itself does not show yet."""
+        if not self.plan.gateways and not self.plan.profiles:
+            return None
+        seen = await read_some(self.nodes, self.wanted.node, self.plan.gateways, self.plan.profiles)
+        return self._gateways(seen) or self._profiles(seen)
+
+    def _gateways(self, seen: Seen) -> str | None:
+        for name in sorted(self.plan.gateways):
+            differs = of_gateway(self.wanted.gateways.get(name), seen.gateways.get(name))
+            if differs is not None:
+                return f"gateway {name} {differs.reason}"
+        return None
+
+    def _profiles(self, seen: Seen) -> str | None:
+        for name in sorted(self.plan.profiles):
+            runs = name in seen.profiles
+            if runs is not (name in self.wanted.profiles):
+                return f"profile {name} is {'up' if runs else 'not up'}"
+        return None
+
+    def _untold(self) -> str | None:
+        """What the node has not fetched from us yet, at the revision that it is to have."""
+        fetching = {step.target for step in self.plan.steps if step.act in (Act.RESCAN, Act.START_PROFILE)}
+        for name in sorted(self.plan.profiles & fetching):
+            if name in self.wanted.profiles and not self._told(f"sofia.conf/{name}"):
+                return f"the node has not fetched sofia.conf for profile {name}"
+        for name in sorted(self.plan.documents):
+            if way(name).how is not How.RESCAN and not any(self._told(what) for what in asked_as(name)):
+                return f"the node has not fetched {name}"
+        if any(step.act is Act.RELOAD_ACL for step in self.plan.steps):
+            for what in acl_lookups(self.wanted):
+                if not self._told(what):
+                    return f"the node has not fetched {what}"
+        return None
+
+    def _told(self, what: str) -> bool:
+        answered = self.ledger.answered(self.wanted.node, what, self.since)
+        return answered is not None and answered >= self.wanted.revision
+
+    async def _acls(self) -> None:
+        """One address of every entry of the lists that changed."""
+        checks: list[tuple[CheckAcl, bool]] = []
+        for name in sorted(self.plan.acls & self.wanted.acls.keys()):
+            found = samples(self.wanted.acls[name], self.wanted.cidrs)[:_CHECKS]
+            checks += [(CheckAcl(sample.address, name), sample.allowed) for sample in found]
+        if not checks:
+            return
+        outcomes = await self.nodes.run_many(self.wanted.node, [check for check, _ in checks])
+        for (check, allowed), outcome in zip(checks, outcomes, strict=True):
+            if isinstance(outcome, EventSocketError):
+                raise outcome
+            if outcome is not allowed:
+                does, should = ("lets", "should not") if outcome else ("does not let", "should")
+                raise NotSeen(f"ACL list {check.list} {does} {check.address} in, and {should}")
+
+
+def asked_as(document: str) -> tuple[str, str]:
+    """The names under which nodes ask for a document: modules.conf and switch.conf again after boot."""
+    return f"configuration/{document}", f"configuration/post_load_{document}"
+
+
+def acl_lookups(wanted: Wanted) -> tuple[str, ...]:
+    """What a reload of the ACL lists asks for, of what is ours to tell."""
+    return ("acl.conf", *(f"network-list/{domain}" for domain in sorted(wanted.cidrs)))
+
+
+def lookups(plan: Plan, wanted: Wanted) -> tuple[str, ...]:
+    """What the plan's steps make the node ask for, by the ledger's names."""
+    asked: list[str] = []
+    for step in plan.steps:
+        match step.act:
+            case Act.START_GATEWAY if isinstance(step.command, StartGateway):
+                asked.append(f"sofia.conf/{step.command.profile}/{step.command.gateway}")
+            case Act.RESCAN | Act.START_PROFILE:
+                asked.append(f"sofia.conf/{step.target}")
+            case Act.RELOAD_ACL if wanted.acls:
+                asked += acl_lookups(wanted)
+    asked += [f"configuration/{name}" for name in sorted(plan.documents) if way(name).how is not How.RESCAN]
+    return tuple(dict.fromkeys(asked))
+
+
+def booted_with(
+    wanted: Wanted, ledger: Ledger, since: int, *, touched: Iterable[str], target: int
+) -> Mapping[str, bool]:
+    """Whether the node has fetched each thing, as it is now wanted, since it started.
+
+    Keys as in the applied state: `profile/NAME`, `document/NAME`, `acl`. `touched` are those that a
+    push is about: they must have been fetched at its revision `target`; the others at that of their row.
+    """
+
+    def fresh(key: str, whats: Iterable[str], revision: int) -> bool:
+        least = target if key in concerned else revision
+        return any(
+            answered is not None and answered >= least
+            for answered in (ledger.answered(wanted.node, what, since) for what in whats)
+        )
+
+    concerned = frozenset(touched)
+    found = {
+        f"profile/{name}": fresh(f"profile/{name}", ("sofia.conf", f"sofia.conf/{name}"), profile.revision)
+        for name, profile in wanted.profiles.items()
+    }
+    for name, document in wanted.documents.items():
+        whats = ("sofia.conf",) if name == "sofia.conf" else asked_as(name)
+        found[f"document/{name}"] = fresh(f"document/{name}", whats, document.revision)
+    found["acl"] = all(fresh("acl", (what,), wanted.acl_revision) for what in acl_lookups(wanted))
+    return found
