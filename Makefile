@@ -28,8 +28,8 @@ bench: $(VENV)/.installed
 
 # Pins every dependency, with hashes and without the addresses of package indexes.
 lock: $(VENV)/.installed
-	$(BIN)/python -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --extra switch --no-header -o requirements.lock pyproject.toml
-	$(BIN)/python -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --extra switch --no-header --group dev -o requirements-dev.lock pyproject.toml
+	$(BIN)/python -m uv pip compile --quiet --universal --no-strip-extras --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --extra switch --no-header -o requirements.lock pyproject.toml
+	$(BIN)/python -m uv pip compile --quiet --universal --no-strip-extras --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --extra switch --no-header --group dev -o requirements-dev.lock pyproject.toml
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .hypothesis

@@ -1,35 +1,34 @@
 """The middle floor assembled: what there is, what starts when, and how it stops.
 
 Start: the database (locked, for one daemon commands its nodes, then brought up to date), the
-desired state, the answers made of it, then what pushes and reconciles, and last the links
-to the nodes, which set it going. Stop is the other way around.
+desired state, the answers made of it, then what pushes, the links to the nodes that set it
+going, and last the jobs. Stop is the other way around.
 """
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import AsyncExitStack
 from functools import partial
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from controlplane import configured
 from controlplane.answers.answers import Answers
 from controlplane.desired import reader
+from controlplane.desired.catalog import Catalog
 from controlplane.desired.state import Desired
-from controlplane.desired.values import NodeMode, SecretRef
+from controlplane.desired.values import SecretRef
 from controlplane.holding import Holding
+from controlplane.jobs import Jobs
 from controlplane.operators import Operators
-from controlplane.push.dispatcher import Dispatcher
-from controlplane.push.enqueue import Enqueues
-from controlplane.push.policy import PushPolicy
-from controlplane.push.runner import Runner, SinceBoot
-from controlplane.push.wanted import Wants
-from controlplane.push.watch import Watch
-from controlplane.settings import EventSocket, Push, Settings
+from controlplane.push import Enqueues, Pusher, Wants
+from controlplane.reconcile import Reconciler
+from controlplane.settings import Settings
 from controlplane.store import DatabaseRefused, Store, Vault, upgrade
 from esl.fleet import Fleet
-from esl.link import Link, LinkPolicy, LinkState, NodeEvent, backoff
+from esl.link import Link, LinkState, NodeEvent
 
 log = logging.getLogger(__name__)
 
@@ -43,32 +42,41 @@ class Daemon:
     desired: Desired
     answers: Answers
     fleet: Fleet
-    runner: Runner
-    dispatcher: Dispatcher
+    pusher: Pusher
+    reconciler: Reconciler
+    jobs: Jobs
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.started = False
-        self._watch = Watch()
-        self._since_boot = SinceBoot()
         self._stopping = AsyncExitStack()
 
     async def start(self) -> None:
         """Start everything, or nothing; raises StoreError when the database or key cannot be used."""
         async with AsyncExitStack() as undo:
             await self._open(undo)
-            await self._know()
-            await self._push(undo)
-            await self._link(undo)
+            await self._assemble()
+            await self.pusher.start()
+            undo.push_async_callback(self.pusher.stop, 0.0)
+            await self.fleet.start()
+            undo.push_async_callback(self.fleet.stop, 2.0)
+            holding = Holding(self.fleet, self.opened)
+            self.desired.listen(lambda _, catalog: holding.look(catalog))
+            holding.look(self.desired.catalog)
+            holding.start()
+            undo.push_async_callback(holding.stop)
+            self.jobs.start()
+            undo.push_async_callback(self.jobs.stop, 0.0)
             self._stopping = undo.pop_all()
         self.started = True
 
     async def drain(self, timeout: float) -> None:  # noqa: ASYNC109 - the bound is the promise
-        """Begin no more pushes; those under way end, or go back to the queue after the time given.
+        """Begin no more pushes and jobs; what is under way ends, or is broken off after the time given.
 
-        Nodes must still be answered meanwhile: one that runs our command asks us before it replies.
+        A push broken off goes back to the queue. Nodes must still be answered meanwhile: one
+        that runs our command asks us before it replies.
         """
-        await self.dispatcher.stop(timeout)
+        await asyncio.gather(self.jobs.stop(timeout), self.pusher.stop(timeout))
 
     async def stop(self) -> None:
         """Let go of the nodes and close the database."""
@@ -79,7 +87,7 @@ class Daemon:
         """Ask the database something; raises StoreError."""
         await self.store.read(_ping)
 
-    async def opened(self, refs: set[SecretRef]) -> Mapping[SecretRef, str]:
+    async def opened(self, refs: Collection[SecretRef]) -> Mapping[SecretRef, str]:
         """Open sealed secrets; raises StoreError."""
         return await self.store.read(lambda session: reader.secrets(session, self.vault, refs))
 
@@ -97,44 +105,42 @@ class Daemon:
         copied = await asyncio.to_thread(partial(upgrade, url, data_dir=settings.data_dir))
         if copied is not None:
             log.info("the database was brought up to date; what it was is kept in %s", copied)
-        self.operators = Operators(self.store, self.vault)
 
-    async def _know(self) -> None:
+    async def _assemble(self) -> None:
+        settings, store, vault = self.settings, self.store, self.vault
+        self.operators = Operators(store, vault)
         self.fleet = Fleet(
-            on_event=self._on_event, on_link=self._on_link, policy=link_policy(self.settings.event_socket)
+            on_event=self._on_event,
+            on_link=self._on_link,
+            policy=configured.link_policy(settings.event_socket),
         )
-        enqueues = Enqueues(self._own_address)
-        self.desired = await asyncio.to_thread(Desired.open, self.store, self.vault, enqueues)
-        cache_bytes = self.settings.lookups.cache_bytes
-        self.answers = Answers(self.store, self.vault, self._linked, cache_bytes=cache_bytes)
+        self.desired = await asyncio.to_thread(Desired.open, store, vault, Enqueues(self._own_address))
+        self.answers = Answers(store, vault, self._linked, cache_bytes=settings.lookups.cache_bytes)
         self.answers.start(self.desired.catalog)
-        self.desired.listen(self.answers.changed)
-
-    async def _push(self, undo: AsyncExitStack) -> None:
-        policy = push_policy(self.settings.push)
-        wants = Wants(lambda: self.desired.catalog, self.answers, self.store, self.vault)
-        self.runner = Runner(
-            self.fleet,
+        wants = Wants(self._catalog, self.answers, store, vault)
+        self.pusher = Pusher(
+            store,
+            self._catalog,
             self.answers,
+            self.fleet,
             wants,
-            self._watch,
-            since_boot=self._since_boot,
-            policy=policy,
-            backoff=backoff,
+            policy=configured.push_policy(settings.push),
         )
-        self.dispatcher = Dispatcher(self.store, self.runner, self._pushable, policy)
-        await self.dispatcher.start()
-        undo.push_async_callback(self.dispatcher.stop, 0.0)
-        self.desired.listen(lambda revision, _: self.dispatcher.notify(revision.nodes))
+        self.reconciler = Reconciler(
+            store,
+            self._catalog,
+            self.fleet,
+            wants,
+            self.pusher,
+            configured.reconcile_policy(settings.reconcile),
+        )
+        self.jobs = Jobs(store, configured.jobs(settings, store, self.reconciler))
+        # In this order: what a node is told is up to date before it is commanded to ask.
+        self.desired.listen(self.answers.changed)
+        self.desired.listen(self.pusher.committed)
 
-    async def _link(self, undo: AsyncExitStack) -> None:
-        await self.fleet.start()
-        undo.push_async_callback(self.fleet.stop, 2.0)
-        holding = Holding(self.fleet, self.opened)
-        self.desired.listen(lambda _, catalog: holding.look(catalog))
-        holding.look(self.desired.catalog)
-        holding.start()
-        undo.push_async_callback(holding.stop)
+    def _catalog(self) -> Catalog:
+        return self.desired.catalog
 
     def _linked(self, node: str) -> bool:
         link = self.fleet.link(node)
@@ -144,43 +150,13 @@ class Daemon:
         link = self.fleet.link(node)
         return link.own_address if link is not None else None
 
-    def _pushable(self, node: str) -> bool:
-        row = self.desired.catalog.node(node)
-        return row is not None and row.value.mode is NodeMode.MANAGED and self._linked(node)
-
     def _on_link(self, link: Link) -> None:
-        log.info("node %s: %s%s", link.node, link.state, f" ({link.reason})" if link.reason else "")
-        if link.state is LinkState.DOWN:
-            self._since_boot.down(link.node, self.answers.ledger.mark())
-        self.dispatcher.wake(link.node)
+        reason = f" ({link.reason})" if link.reason else ""
+        log.info("node %s is %s%s", link.node, link.state, reason, extra={"node": link.node})
+        self.pusher.on_link(link)
 
     def _on_event(self, event: NodeEvent) -> None:
-        self._watch.saw(event)
-
-
-def link_policy(configured: EventSocket) -> LinkPolicy:
-    """Say how links are kept, as configured."""
-    return LinkPolicy(
-        connect_timeout=configured.connect_timeout,
-        command_timeout=configured.command_timeout,
-        idle_timeout=configured.idle_timeout,
-        backoff_min=configured.backoff_min,
-        backoff_max=configured.backoff_max,
-        connects_at_once=configured.connect_rate,
-    )
-
-
-def push_policy(configured: Push) -> PushPolicy:
-    """Say how pushes are timed, as configured."""
-    return PushPolicy(
-        debounce=configured.debounce,
-        debounce_most=configured.debounce_max,
-        at_once=configured.parallel,
-        attempts=configured.attempts,
-        backoff_min=configured.retry_min,
-        backoff_max=configured.retry_max,
-        deadline=configured.deadline,
-    )
+        self.pusher.on_event(event)
 
 
 def _ping(session: Session) -> None:

@@ -29,14 +29,12 @@ from controlplane.desired.values import Noun, Stored, User
 from controlplane.observed.errors import ObservedError
 from controlplane.push.effects import cached_by
 from controlplane.push.errors import PushError
-from controlplane.push.probe import prove
 from controlplane.push.touches import CacheKey
 from esl.commands import Command, FlushAll, FlushUser, ProfileRescan, ReloadAcl, ReloadModule, ReloadXml
 from esl.errors import CommandRejected, EventSocketError
 
 # Nodes acted on at once.
 AT_ONCE = 64
-PROBE_SECONDS = 10.0
 
 Outcome = dict[str, Any]
 
@@ -169,9 +167,9 @@ async def results(nodes: Sequence[str], act: Callable[[str], Awaitable[Outcome]]
 async def _act(daemon: Daemon, node: str, commands: Sequence[Command[Any]], *, probe: bool) -> Outcome:
     replies = []
     try:
-        async with daemon.dispatcher.serial(node):
+        async with daemon.pusher.serial(node):
             if probe:
-                await prove(daemon.fleet, daemon.answers, node, PROBE_SECONDS)
+                await daemon.pusher.prove(node)
             for command in commands:
                 replies.append(_reply(await daemon.fleet.run(node, command)))
     except (EventSocketError, PushError, ObservedError) as error:

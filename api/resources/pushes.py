@@ -1,9 +1,7 @@
 """Pushes: what is on its way to which node, what arrived, and why something did not."""
 
-from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy.orm import Session
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute
@@ -65,16 +63,9 @@ async def retry(request: Request) -> Response:
         raise Problem(409, "not-stalled", f"the push is {push.state}, and only a stalled one is tried again")
     author = author_of(request)
     await audit(daemon.store, author, "push.retry", push.node, {"push": push.id})
-    revision = daemon.desired.catalog.revision
-
-    def work(session: Session) -> Push | None:
-        reason = f"tried again by {author.actor}"
-        queue.enqueue(session, revision, {push.node: Touches()}, datetime.now(UTC), reason)
-        return next((each for each in queue.waiting(session) if each.node == push.node), None)
-
-    waiting = await daemon.store.write(work)
-    daemon.dispatcher.notify([push.node])
-    return JSONResponse(_shown(waiting) if waiting is not None else {}, status_code=202)
+    # Enqueueing takes over what stalled pushes of the node left.
+    await daemon.pusher.enqueue({push.node: Touches()}, f"tried again by {author.actor}")
+    return JSONResponse(_shown(await _push(request)), status_code=202)
 
 
 async def _push(request: Request) -> Push:

@@ -83,8 +83,11 @@ def _insert(
             | {"version": write.version, "revision": revision}
         )
     table = TABLES[noun]
-    made = insert(table).returning(table.c.id, sort_by_parameter_order=True)
-    ids = session.scalars(made, cells).all()
+    # By what tells rows apart, for SQLite gives ids in the rows' order only one row at a time.
+    apart = [name for name in ("name", "scope", "domain_id", "context_id") if name in table.c]
+    made = insert(table).returning(table.c.id, *(table.c[name] for name in apart))
+    given = {tuple(rest): row_id for row_id, *rest in session.execute(made, cells)}
+    ids = [given[tuple(cell[name] for name in apart)] for cell in cells]
     for write, value, row_id in zip(writes, values, ids, strict=True):
         result[write.key] = Stored(row_id, write.version, revision, value)
     if noun is Noun.USER:

@@ -11,7 +11,8 @@ from tests.api.examples import EXAMPLES
 from tests.api.living import Operator
 from tests.api.test_auth import ROUTES
 
-FIELDS = sorted({name for example in EXAMPLES for name in (*example.body, *example.other)}) + [
+FIELDS = [
+    *sorted({name for example in EXAMPLES for name in (*example.body, *example.other)}),
     "all",
     "domain",
     "everything",

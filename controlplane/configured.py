@@ -1,0 +1,82 @@
+"""From settings to the policies and jobs of the rooms, which know of no settings."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any
+
+from controlplane.jobs import Job, comparing
+from controlplane.push import PushPolicy
+from controlplane.reconcile import Mode, ReconcilePolicy, Reconciler, Subject
+from controlplane.settings import EventSocket, Push, Reconcile, Retention, Settings
+from controlplane.store.engine import Store
+from controlplane.store.retention import Keep, prune
+from esl.link import LinkPolicy
+
+# Seconds between two looks for history that is old enough to be forgotten.
+RETENTION_PERIOD = 3600.0
+
+
+def link_policy(settings: EventSocket) -> LinkPolicy:
+    """Say how links are kept."""
+    return LinkPolicy(
+        connect_timeout=settings.connect_timeout,
+        command_timeout=settings.command_timeout,
+        idle_timeout=settings.idle_timeout,
+        backoff_min=settings.backoff_min,
+        backoff_max=settings.backoff_max,
+        connects_at_once=settings.connect_rate,
+    )
+
+
+def push_policy(settings: Push) -> PushPolicy:
+    """Say how pushes are timed."""
+    return PushPolicy(
+        debounce=settings.debounce,
+        debounce_most=settings.debounce_max,
+        at_once=settings.parallel,
+        attempts=settings.attempts,
+        backoff_min=settings.retry_min,
+        backoff_max=settings.retry_max,
+        deadline=settings.deadline,
+    )
+
+
+def reconcile_policy(settings: Reconcile) -> ReconcilePolicy:
+    """Say what is done about drift."""
+    return ReconcilePolicy(
+        modes={Subject.GATEWAYS: Mode(settings.gateways), Subject.PROFILES: Mode(settings.profiles)}
+    )
+
+
+def jobs(settings: Settings, store: Store, reconciler: Reconciler) -> list[Job]:
+    """Give the jobs: one for each subject that is compared at all, and one that forgets history."""
+    found = [
+        comparing(reconciler, subject, settings.reconcile.period, settings.reconcile.jitter)
+        for subject, mode in reconciler.policy.modes.items()
+        if mode is not Mode.OFF
+    ]
+    work = partial(_forget, store, keep(settings.retention))
+    return [*found, Job("retention", RETENTION_PERIOD, work, jitter=60.0)]
+
+
+def keep(settings: Retention) -> Keep:
+    """Say how long history is kept; runs of jobs as long as pushes."""
+    return Keep(
+        revisions=timedelta(days=settings.revisions),
+        audit=timedelta(days=settings.audit),
+        pushes=timedelta(days=settings.pushes),
+        findings=timedelta(days=settings.findings),
+        runs=timedelta(days=settings.pushes),
+    )
+
+
+async def _forget(store: Store, kept: Keep) -> Mapping[str, Any]:
+    total: dict[str, int] = {}
+    while True:
+        pruned = await store.write(lambda session: prune(session, kept, datetime.now(UTC)))
+        for name, rows in asdict(pruned).items():
+            total[name] = total.get(name, 0) + rows
+        if not pruned.more:
+            return total
