@@ -1,6 +1,7 @@
 """A desired state for tests, driven without a daemon."""
 
 import asyncio
+import threading
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,6 +24,7 @@ class Told:
     nodes: Collection[str] = ()
     calls: list[tuple[int, Collection[Changed], Catalog, Catalog]] = field(default_factory=list)
     error: Exception | None = None
+    called: threading.Event = field(default_factory=threading.Event)
 
     def __call__(
         self,
@@ -33,6 +35,7 @@ class Told:
         after: Catalog,
     ) -> Collection[str]:
         self.calls.append((revision, changes, before, after))
+        self.called.set()
         if self.error is not None:
             raise self.error
         return self.nodes
