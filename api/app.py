@@ -11,7 +11,19 @@ from api.listeners import Address
 from api.node_auth import NodeAuth
 from api.problems import handlers, handling, unavailable
 from api.request_ids import RequestIds
-from api.resources import actions, explain, kit, node_actions, pushes, revisions, tokens
+from api.resources import (
+    actions,
+    comparing,
+    explain,
+    findings,
+    jobs,
+    kit,
+    node_actions,
+    node_status,
+    pushes,
+    revisions,
+    tokens,
+)
 from api.resources.acls import ACLS
 from api.resources.contexts import CONTEXTS
 from api.resources.documents import DOCUMENTS
@@ -65,5 +77,16 @@ def operators_app(daemon: Daemon, lookups: Address) -> ASGIApp:
 def operators_routes() -> list[BaseRoute]:
     """Give every route below `/api/v1`."""
     nouns = [route for resource in RESOURCES for route in kit.routes(resource)]
-    rooms = (node_actions, actions, explain, pushes, revisions, tokens)
+    rooms = (
+        node_status,
+        node_actions,
+        actions,
+        comparing,
+        pushes,
+        findings,
+        jobs,
+        explain,
+        revisions,
+        tokens,
+    )
     return [*nouns, *(route for room in rooms for route in room.routes())]

@@ -59,6 +59,9 @@ class Jobs:
         self._running: dict[str, asyncio.Task[Any]] = {}
         self._stopping = False
 
+    def __contains__(self, name: str) -> bool:
+        return name in self._jobs
+
     def start(self) -> None:
         """Begin; in the event loop's thread."""
         # A late run is a run all the same, and of several missed ones one is enough.

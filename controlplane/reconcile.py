@@ -148,7 +148,7 @@ class Reconciler:
     async def _node(self, node: str, modes: Mapping[Subject, Mode], stalled: Touches) -> Compared:
         try:
             async with asyncio.timeout(self.policy.deadline):
-                wanted, seen = await self._both(node)
+                wanted, seen = await self.look(node)
         except (NotConnected, UnknownNode) as error:
             return Compared(node, error=str(error))
         except (EventSocketError, ObservedError, PushError, TimeoutError) as error:
@@ -167,8 +167,11 @@ class Reconciler:
         pushed = await self._repair(node, drifted, modes, stalled)
         return Compared(node, drifted, pushed)
 
-    async def _both(self, node: str) -> tuple[Wanted, Seen]:
-        """What is wanted and what is seen, of one moment: no revision came between, nor a push."""
+    async def look(self, node: str) -> tuple[Wanted, Seen]:
+        """What is wanted and what is seen, of one moment: no revision came between, nor a push.
+
+        Raises NotConnected, UnknownNode, another EventSocketError, an ObservedError or a StoreError.
+        """
         link = self._nodes.link(node)
         if link is None or link.state is not LinkState.UP:
             raise NotConnected(link.reason if link is not None and link.reason else "not connected")

@@ -1,0 +1,110 @@
+"""Comparing nodes with what they should run, now: reported, or repaired; and all gateways at a glance."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import BaseRoute
+
+from api.bodies import read_model, validate
+from api.middle import daemon_of
+from api.paths import route
+from api.resources.actions import AT_ONCE, Outcome, results
+from api.selection import Selection
+from api.writing import author_of
+from controlplane.auditing import audit
+from controlplane.daemon import Daemon
+from controlplane.observed.drift import of_gateway
+from controlplane.observed.errors import ObservedError
+from controlplane.observed.values import Seen, Wanted
+from controlplane.push.errors import PushError
+from controlplane.reconcile import Mode
+from esl.errors import EventSocketError
+
+
+class ReconcileIn(Selection):
+    """The nodes, and what is done about drift; None: as each kind is set."""
+
+    mode: Mode | None = None
+
+
+def routes() -> list[BaseRoute]:
+    """Give the routes."""
+    return [route("/reconcile", POST=reconcile), route("/gateway-states", GET=gateway_states)]
+
+
+async def reconcile(request: Request) -> Response:
+    """Compare the chosen nodes; a line for each as it is done, as for actions.
+
+    `{"node", "ok": true, "drift": [{"kind", "name", "reason"}], "pushed"}`, where `pushed` says that
+    repairs are under way, or `{"node", "ok": false, "error"}` when the node could not be read.
+    """
+    sent = await read_model(request, ReconcileIn)
+    daemon = daemon_of(request)
+    nodes = sent.chosen(daemon.desired.catalog)
+    detail = {"nodes": nodes, "mode": sent.mode.value if sent.mode is not None else "as set"}
+    await audit(daemon.store, author_of(request), "reconcile", detail=detail)
+
+    async def compare(node: str) -> Outcome:
+        for compared in await daemon.reconciler.run([node], mode=sent.mode):
+            if compared.error:
+                return {"ok": False, "error": compared.error}
+            drift = [
+                {"kind": each.kind.value, "name": each.name, "reason": each.reason} for each in compared.drift
+            ]
+            return {"ok": True, "drift": drift, "pushed": compared.pushed}
+        return {"ok": False, "error": "nothing is compared: every kind is off, or the node is no more"}
+
+    return StreamingResponse(results(nodes, compare), media_type="application/x-ndjson")
+
+
+async def gateway_states(request: Request) -> Response:
+    """Ask the nodes for all their gateways: each by node, with its state and how it differs.
+
+    `?node=` and `?group=` narrow, and may be given several times. Nodes that cannot be read stand in
+    `nodes` with the error. A `state` of null means that the node does not run the gateway.
+    """
+    daemon = daemon_of(request)
+    chosen = {"nodes": request.query_params.getlist("node"), "groups": request.query_params.getlist("group")}
+    selection = validate(Selection, chosen if any(chosen.values()) else {"all": True})
+    nodes = selection.chosen(daemon.desired.catalog) if daemon.desired.catalog.nodes else []
+    turns = asyncio.Semaphore(AT_ONCE)
+    looks = await asyncio.gather(*(_look(daemon, node, turns) for node in nodes))
+    read = {node: look for node, look in zip(nodes, looks, strict=True) if not isinstance(look, str)}
+    told = [
+        {"node": node, "error": look if isinstance(look, str) else None}
+        for node, look in zip(nodes, looks, strict=True)
+    ]
+    return JSONResponse({"nodes": told, "gateways": _matrix(read)})
+
+
+async def _look(daemon: Daemon, node: str, turns: asyncio.Semaphore) -> tuple[Wanted, Seen] | str:
+    try:
+        async with turns, asyncio.timeout(daemon.reconciler.policy.deadline):
+            return await daemon.reconciler.look(node)
+    except (EventSocketError, ObservedError, PushError, TimeoutError) as error:
+        return str(error) or "did not answer in time"
+
+
+def _matrix(read: Mapping[str, tuple[Wanted, Seen]]) -> Sequence[Mapping[str, Any]]:
+    found: dict[str, dict[str, Any]] = {}
+    for node, (wanted, seen) in read.items():
+        for name in wanted.gateways.keys() | seen.gateways.keys():
+            found.setdefault(name, {})[node] = _cell(wanted, seen, name)
+    return [{"name": name, "nodes": found[name]} for name in sorted(found)]
+
+
+def _cell(wanted: Wanted, seen: Seen, name: str) -> dict[str, Any]:
+    should, runs = wanted.gateways.get(name), seen.gateways.get(name)
+    differs = of_gateway(should, runs)
+    profile = runs.profile if runs is not None else should.profile if should is not None else None
+    return {
+        "profile": profile,
+        "state": runs.state if runs is not None else None,
+        "up": runs.up if runs is not None else False,
+        "desired": should is not None,
+        "ours": runs is not None and runs.fingerprint is not None,
+        "drift": differs.reason if differs is not None else None,
+    }

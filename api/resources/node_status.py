@@ -1,0 +1,89 @@
+"""How nodes are doing, and what would be done to bring one to where it should be."""
+
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute
+
+from api.middle import daemon_of
+from api.paths import route
+from api.problems import Problem, not_found
+from api.times import told
+from controlplane.observed.conditions import NodeStatus, OpenPush
+from controlplane.observed.errors import ObservedError
+from controlplane.push.errors import PushError, UnknownNode
+from esl.errors import EventSocketError
+from esl.link import LinkState
+
+
+def routes() -> list[BaseRoute]:
+    """Give the routes of node status."""
+    return [
+        route("/status", GET=listed),
+        route("/nodes/{name}/status", GET=read),
+        route("/nodes/{name}/plan", GET=plan),
+    ]
+
+
+async def listed(request: Request) -> Response:
+    """Tell how every node is doing, sorted by name; the whole fleet, for it is one small row a node."""
+    found = await daemon_of(request).pusher.statuses()
+    return JSONResponse({"items": [_shown(found[name]) for name in sorted(found)]})
+
+
+async def read(request: Request) -> Response:
+    """Tell how one node is doing."""
+    try:
+        return JSONResponse(_shown(await daemon_of(request).pusher.status(request.path_params["name"])))
+    except UnknownNode as error:
+        raise not_found(f"node {request.path_params['name']!r}") from error
+
+
+async def plan(request: Request) -> Response:
+    """Say what would be sent to the node to bring it wholly to where it should be; only asks it."""
+    name = request.path_params["name"]
+    try:
+        planned = await daemon_of(request).pusher.plan_for(name)
+    except UnknownNode as error:
+        raise not_found(f"node {name!r}") from error
+    except (EventSocketError, ObservedError, PushError) as error:
+        raise Problem(409, "not-readable", f"node {name} cannot be read: {error}") from error
+    return JSONResponse({"node": name, **planned.described()})
+
+
+def _shown(status: NodeStatus) -> dict[str, Any]:
+    return {
+        "node": status.node,
+        "mode": status.mode.value,
+        "connected": status.link is LinkState.UP,
+        "in_sync": status.in_sync,
+        "why": status.why,
+        "link": {
+            "state": status.link.value,
+            "since": told(status.link_since),
+            "reason": status.link_reason,
+            "core_uuid": status.core_uuid,
+            "version": status.version,
+            "own_address": status.own_address,
+        },
+        "revision": status.catalog_revision,
+        "desired_revision": status.desired_revision,
+        "attempted_revision": status.attempted_revision,
+        "applied_revision": status.applied_revision,
+        "observed_at": told(status.observed_at),
+        "pushes": [_push(push) for push in status.pushes],
+        "held": dict(status.held),
+        "findings": status.findings,
+    }
+
+
+def _push(push: OpenPush) -> dict[str, Any]:
+    return {
+        "id": push.id,
+        "state": push.state,
+        "revision": push.revision,
+        "reason": push.reason,
+        "attempts": push.attempts,
+        "not_before": told(push.not_before),
+    }
