@@ -17,7 +17,10 @@ import uvloop
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What to ask. `bodies` are asked in turn; `connections` stand open at once."""
+    """What to ask. `bodies` are asked in turn; `connections` stand open at once.
+
+    `per_second`: how many are asked in all, at even intervals; None: as many as are answered.
+    """
 
     host: str
     port: int
@@ -25,6 +28,7 @@ class Job:
     bodies: list[str]
     connections: int
     seconds: float
+    per_second: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +96,13 @@ async def ask(job: Job) -> Result:
     turn = 0
     end = time.perf_counter() + job.seconds
 
-    async def one_after_another() -> None:
+    async def one_after_another(place: int) -> None:
         nonlocal failures, turn
+        due = time.perf_counter() + place / job.per_second if job.per_second else 0.0
         while time.perf_counter() < end:
+            if job.per_second:
+                await asyncio.sleep(due - time.perf_counter())
+                due += job.connections / job.per_second
             data = requests[turn % len(requests)]
             turn += 1
             done: asyncio.Future[bool] = loop.create_future()
@@ -108,7 +116,7 @@ async def ask(job: Job) -> Result:
             failures += not good
 
     began = time.perf_counter()
-    await asyncio.gather(*(one_after_another() for _ in range(job.connections)))
+    await asyncio.gather(*(one_after_another(place) for place in range(job.connections)))
     took = time.perf_counter() - began
     latencies.sort()
     return Result(

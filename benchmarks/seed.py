@@ -78,6 +78,17 @@ def profile() -> Put:
     return Put(Key(Noun.PROFILE, PROFILE), {"params": params})
 
 
+def gateway(name: str, *, register: bool = False, password: str = "secret") -> Put:
+    """A gateway on that profile, on every node."""
+    params = {
+        "username": name,
+        "password": password,
+        "proxy": "127.0.0.1:5099",
+        "register": "true" if register else "false",
+    }
+    return Put(Key(Noun.GATEWAY, name), {"profile": PROFILE, "params": params})
+
+
 def _no_pushes(
     session: Session, revision: int, changes: object, before: Catalog, after: Catalog
 ) -> Collection[str]:

@@ -1,0 +1,25 @@
+"""`make bench`: everything that is measured, as a table; `python -m benchmarks lookups` for one part."""
+
+import argparse
+
+from benchmarks import changes, lookups
+from benchmarks.report import Row, machine, save, table
+
+PARTS = {"lookups": lookups.run, "changes": changes.run}
+
+
+def main() -> None:
+    """Measure the parts named, or all; only all of them are written down."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("parts", nargs="*", choices=[*PARTS, []], help="all when none is named")
+    chosen = parser.parse_args().parts or list(PARTS)
+    rows: list[Row] = []
+    for part in chosen:
+        rows += PARTS[part]()
+    print(f"{machine()}\n\n{table(rows)}")
+    if chosen == list(PARTS):
+        save(rows)
+
+
+if __name__ == "__main__":
+    main()

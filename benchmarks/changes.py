@@ -1,0 +1,190 @@
+"""A change's way to 1, 10 and 100 stand-in nodes: from the request till it was seen on all of them.
+
+The stand-ins run in processes of their own, a hundred times as fast as FreeSWITCH, so that its
+own time (1.2 to 1.7 s for a registering gateway to go) is as good as taken off. When a push was
+applied is read from the daemon's own rows: asking for it must not be what is measured.
+"""
+
+import json
+import os
+import tempfile
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import httpx2
+
+from benchmarks import processes, seed
+from benchmarks.load import Job
+from benchmarks.lookups import authorization, lookup
+from benchmarks.ports import free_ports
+from benchmarks.report import Row
+
+NODES = (1, 10, 100)
+ROUNDS = 5
+USERS = 100
+STANDIN_PROCESSES = 2
+LOOKUPS_PER_SECOND = 200
+LOOKUP_SECONDS = 8.0
+PATIENCE = 120.0
+GATEWAYS_PER_NODE = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """A daemon with stand-in nodes that are all in sync."""
+
+    client: httpx2.Client
+    lookups: int
+    daemon: int
+    """The daemon's process."""
+    nodes: int
+
+
+def run() -> list[Row]:
+    """Measure, and give the rows."""
+    rows: list[Row] = []
+    for count in NODES:
+        with fleet(count) as found:
+            rows += _measure(found)
+    return rows
+
+
+def _measure(found: Fleet) -> list[Row]:
+    nodes = f"{found.nodes} node{'s' if found.nodes > 1 else ''}"
+    added, changed = [], []
+    for turn in range(ROUNDS):
+        added.append(_applied(found, f"added-{turn}", _gateway(register=False, password="first")))
+        changed.append(_applied(found, "registering", _gateway(register=True, password=f"secret-{turn}")))
+    rows = [
+        Row(f"change to applied, {nodes}: a gateway added", median(added), "s"),
+        Row(f"change to applied, {nodes}: a registering gateway changed", median(changed), "s"),
+    ]
+    if found.nodes == max(NODES):
+        rows += _meanwhile(found, nodes)
+    return rows
+
+
+def _meanwhile(found: Fleet, nodes: str) -> list[Row]:
+    """Lookups at an even rate, alone and then while changes go out."""
+    job = Job(
+        "127.0.0.1",
+        found.lookups,
+        authorization(1),
+        [lookup(number) for number in range(1, USERS + 1)],
+        16,
+        LOOKUP_SECONDS,
+        LOOKUPS_PER_SECOND,
+    )
+    alone = processes.load(job)
+    used = processes.cpu_seconds(found.daemon)
+    with ThreadPoolExecutor(1) as threads:
+        asking = threads.submit(processes.load, job)
+        changes = 0
+        while not asking.done():
+            changes += 1
+            _applied(found, "registering", _gateway(register=True, password=f"meanwhile-{changes}"))
+        meanwhile = asking.result()
+    used = processes.cpu_seconds(found.daemon) - used
+    if alone.failures or meanwhile.failures:
+        raise RuntimeError(f"{alone.failures + meanwhile.failures} lookups were not answered with 200")
+    what = f"lookups at {LOOKUPS_PER_SECOND}/s while a gateway is changed on {nodes}"
+    ratio = meanwhile.p99_ms / alone.p99_ms
+    return [
+        Row(f"{what}: p99", meanwhile.p99_ms, "ms", ratio, "the same without changes"),
+        Row(f"{what}: daemon's processor time a change", used / changes, "s"),
+        Row(f"daemon's memory, {nodes}", processes.resident_mib(found.daemon), "MiB"),
+    ]
+
+
+@contextmanager
+def fleet(count: int) -> Iterator[Fleet]:
+    """Start a daemon and so many stand-ins, and wait till all are in sync."""
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        operators, lookups = free_ports(2)
+        config, settings = seed.settings_for(folder, operators, lookups)
+        ports = free_ports(count)
+        token = seed.seed(
+            settings,
+            [
+                *seed.nodes(ports),
+                *seed.users(USERS),
+                seed.profile(),
+                *(seed.gateway(f"trunk-{number}") for number in range(1, GATEWAYS_PER_NODE + 1)),
+            ],
+        )
+        daemon = stack.enter_context(processes.daemon(config, operators))
+        _standins(stack, folder, lookups, ports)
+        client = stack.enter_context(
+            httpx2.Client(
+                base_url=f"http://127.0.0.1:{operators}/api/v1",
+                headers={"Authorization": f"Bearer {token}"},
+                timeout=30,
+            )
+        )
+        found = Fleet(client, lookups, daemon.pid, count)
+        _wait(lambda: _in_sync(found) == count, f"{count} nodes in sync")
+        yield found
+
+
+def _standins(stack: ExitStack, folder: Path, lookups: int, ports: list[int]) -> None:
+    """Share the nodes out among a few processes: a hundred interpreters would be what is measured."""
+    share = -(-len(ports) // STANDIN_PROCESSES)
+    os.environ.update(SWITCH_PASSWORD=seed.EVENT_SOCKET_PASSWORD, SWITCH_LOOKUP_PASSWORD=seed.LOOKUP_PASSWORD)
+    for start in range(0, len(ports), share):
+        some = ports[start : start + share]
+        named = json.dumps({f"fs{start + place}": port for place, port in enumerate(some, 1)})
+        url = f"http://127.0.0.1:{lookups}/xml_curl"
+        log = folder / f"standins-{start}.log"
+        stack.enter_context(
+            processes.python("esl.switch", "--fast", "--url", url, "--nodes", named, output=log)
+        )
+
+
+def _applied(found: Fleet, name: str, body: dict[str, Any]) -> float:
+    """Change a gateway, and give the seconds till its last node had shown it."""
+    began = time.time()
+    changed = found.client.put(f"/gateways/{name}", json=body).raise_for_status().json()
+    revision = changed["revision"]
+    _wait(lambda: _at(found, revision) == found.nodes, f"revision {revision} on all nodes")
+    pushes = found.client.get("/pushes", params={"limit": 1000}).raise_for_status().json()["items"]
+    ended = [
+        datetime.fromisoformat(push["ended_at"]).timestamp()
+        for push in pushes
+        if push["revision"] == revision and push["state"] == "applied"
+    ]
+    if len(ended) != found.nodes:
+        raise RuntimeError(f"{len(ended)} pushes of revision {revision} instead of {found.nodes}")
+    return max(ended) - began
+
+
+def _gateway(*, register: bool, password: str) -> dict[str, Any]:
+    return dict(seed.gateway("any", register=register, password=password).spec)
+
+
+def _status(found: Fleet) -> list[dict[str, Any]]:
+    items: list[dict[str, Any]] = found.client.get("/status").raise_for_status().json()["items"]
+    return items
+
+
+def _in_sync(found: Fleet) -> int:
+    return sum(status["in_sync"] is True for status in _status(found))
+
+
+def _at(found: Fleet, revision: int) -> int:
+    return sum(status["applied_revision"] >= revision for status in _status(found))
+
+
+def _wait(so: Any, what: str) -> None:
+    end = time.monotonic() + PATIENCE
+    while not so():
+        if time.monotonic() > end:
+            raise RuntimeError(f"waited in vain for: {what}")
+        time.sleep(0.2)
