@@ -89,6 +89,11 @@ class Desired:
 
     def _publish(self, revision: Revision, catalog: Catalog) -> None:
         self.catalog = catalog
+        what = {"revision": revision.number, "request": revision.author.request_id}
+        changes, nodes = len(revision.changes), len(revision.nodes)
+        log.info(
+            "%s changed %d rows, to be pushed to %d nodes", revision.author.actor, changes, nodes, extra=what
+        )
         for listener in self._listeners:
             try:
                 listener(revision, catalog)

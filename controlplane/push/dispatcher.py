@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
+from controlplane.logs import about
 from controlplane.push import queue
 from controlplane.push.batch import Batch
 from controlplane.push.policy import PushPolicy
@@ -171,6 +172,10 @@ class Dispatcher:
             self._running[each.push.node] = (each, task)
 
     async def _one(self, taken: Taken) -> None:
+        with about(node=taken.push.node, push=taken.push.id, revision=taken.push.revision):
+            await self._run(taken)
+
+    async def _run(self, taken: Taken) -> None:
         node = taken.push.node
         ended = await self._runner.run(taken)
         while True:
@@ -180,6 +185,7 @@ class Dispatcher:
             except StoreError:
                 log.exception("what became of push %d cannot be written", taken.push.id)
                 await asyncio.sleep(self._policy.backoff_min)
+        log.info("push to %s is %s%s", node, ended.state, f": {ended.reason}" if ended.reason else "")
         del self._running[node]
         if ended.state is State.WAITING:
             delay = self._policy.debounce
