@@ -16,12 +16,14 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import httpx2
-from rich.console import Console
 
+from controlplane.cli.failure import Code, Failure
+from controlplane.cli.output import Output
 from controlplane.cli.sample import NODES, sample
 
 # The ports that the documentation names, taken when they are free.
@@ -31,8 +33,11 @@ _PATIENCE = 60.0
 _ESL_PASSWORD = "ClueCon"  # noqa: S105 - FreeSWITCH's well-known default; loopback only
 
 
-class DemoFailed(Exception):  # noqa: N818 - what happened, not what it is
+class DemoFailed(Failure):
     """A part of the demo did not come up; the text says which and why."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"the demo did not start: {reason}", Code.NODE_FAILED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,19 +49,17 @@ class Running:
     nodes: Mapping[str, int]
 
 
-def run(console: Console) -> int:
-    """Show the demo till Ctrl-C or SIGTERM; returns the exit code."""
+def run(out: Output) -> None:
+    """Show the demo till Ctrl-C or SIGTERM; raises DemoFailed."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        with started() as running:
-            console.print(screen(running), highlight=False, soft_wrap=True, markup=False)
+        with contextlib.ExitStack() as stack:
+            with out.progress("starting a daemon and two nodes"):
+                running = stack.enter_context(started())
+            out.text(screen(running))
             signal.pause()
     except KeyboardInterrupt:
-        console.print("stopped")
-    except DemoFailed as failure:
-        console.print(f"the demo did not start: {failure}", highlight=False, soft_wrap=True, markup=False)
-        return 1
-    return 0
+        out.say("stopped")
 
 
 @contextlib.contextmanager
@@ -79,7 +82,12 @@ def started() -> Iterator[Running]:
         )
         url = f"http://127.0.0.1:{operators}"
         client = stack.enter_context(
-            httpx2.Client(base_url=f"{url}/api/v1", headers={"Authorization": f"Bearer {token}"}, timeout=30)
+            httpx2.Client(
+                base_url=f"{url}/api/v1",
+                headers={"Authorization": f"Bearer {token}"},
+                timeout=30,
+                trust_env=False,
+            )
         )
         _wait(lambda: _ready(url), "the daemon answers", daemon, folder / "daemon.log")
         ports = {name: free_port(port) for name, port in zip(NODES, SWITCH_PORTS, strict=True)}
@@ -92,7 +100,7 @@ def started() -> Iterator[Running]:
             ]
             secrets = {"SWITCH_PASSWORD": _ESL_PASSWORD, "SWITCH_LOOKUP_PASSWORD": passwords[name]}
             switch = stack.enter_context(process(command, log, secrets))
-            _wait(lambda name=name: _connected(client, name), f"node {name} is connected", switch, log)
+            _wait(partial(_connected, client, name), f"node {name} is connected", switch, log)
         for name in NODES:
             _send(client, "POST", f"/nodes/{name}/adopt", {})
         _wait(lambda: _in_sync(client), "both nodes are in sync", daemon, folder / "daemon.log")
@@ -102,22 +110,23 @@ def started() -> Iterator[Running]:
 def screen(running: Running) -> str:
     """Write what to try, on one screen; every command can be pasted as it stands."""
     first, port = next(iter(running.nodes.items()))
-    python, command = shlex.quote(sys.executable), shlex.quote(str(_program()))
     return f"""\
-{running.url}/api/v1   the API; two stand-in nodes follow it: {", ".join(running.nodes)}
+{running.url}/api/v1 is the API; two stand-in FreeSWITCH nodes follow it: {", ".join(running.nodes)}.
 
-Operator's token (paste both lines into another terminal):
+Paste this into another terminal: the API, an operator's token, and where the program is.
   export CONTROLPLANE_URL={running.url}
   export CONTROLPLANE_TOKEN={running.token}
+  export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH
 
 1. Change a gateway's password, and watch it land on both nodes:
-  echo '{{"profile": "external", "params": {{"username": "trunk-a", "password": "changed", "proxy": "127.0.0.1:5099", "register": "false"}}}}' | {command} put gateway trunk-a --file - && {command} pushes
+  echo changed | controlplane set gateway trunk-a --secret password --wait 30
 
 2. Break {first} by hand, as somebody with fs_cli would, and watch it be repaired within 5 seconds:
-  {python} -m esl.switch --tell 127.0.0.1:{port} 'sofia profile external killgw trunk-b' && {command} gateways && sleep 6 && {command} gateways
+  python -m esl.switch --tell 127.0.0.1:{port} 'sofia profile external killgw trunk-b'
+  controlplane gateways; sleep 6; controlplane gateways
 
 3. See what {first} would be told about a user, and from which rows:
-  {command} explain {first} --user 1001@acme.example
+  controlplane explain {first} --user 1001@acme.example
 
 Ctrl-C ends the demo and removes everything it made."""
 
@@ -161,10 +170,6 @@ def process(
             child.wait()
 
 
-def _program() -> Path:
-    return Path(sys.executable).with_name("controlplane")
-
-
 def _command(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "controlplane.cli", *arguments]
 
@@ -197,7 +202,7 @@ def _send(client: httpx2.Client, method: str, path: str, body: object = None) ->
 
 def _ready(url: str) -> bool:
     try:
-        return httpx2.get(f"{url}/readyz").is_success
+        return httpx2.get(f"{url}/readyz", trust_env=False).is_success
     except httpx2.TransportError:
         return False
 

@@ -1,0 +1,62 @@
+"""`demo`, `serve`, `token create`: what runs on the control plane's own machine and needs no API.
+
+What they stand on is loaded when one of them runs: a client of the API needs none of it.
+"""
+
+import importlib
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from controlplane.cli.command import AsJson, ending, group
+from controlplane.cli.output import Output
+
+Config = Annotated[Path, typer.Option("--config", metavar="FILE", help="The settings: config.example.toml.")]
+
+
+def add(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command()(demo)
+    app.command()(serve)
+    group(app, "token", "Operators' tokens.").command("create")(create)
+
+
+def demo() -> None:
+    """Show a control plane with a sample tenant and two stand-in nodes, till Ctrl-C."""
+    from controlplane.cli.demo import run
+
+    with ending():
+        run(Output(as_json=False))
+
+
+def serve(config: Config) -> None:
+    """Serve nodes and operators till SIGTERM or Ctrl-C."""
+    from controlplane import logs
+    from controlplane.cli.offline import failures, settings
+
+    with ending():
+        chosen = settings(config)
+        logs.configure(style=chosen.log.format, level=chosen.log.level)
+        # The floor above: it is started, not built upon.
+        server, listeners = importlib.import_module("api.server"), importlib.import_module("api.listeners")
+        with failures(listeners.CannotListen):
+            code = server.run(chosen)
+    raise typer.Exit(code)
+
+
+def create(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Whose it is; revisions and audit name it.")],
+    config: Config,
+    as_json: AsJson = False,
+) -> None:
+    """Make an operator's token, shown this once. Works whether the control plane runs or not."""
+    from controlplane.cli.offline import mint, settings
+
+    out = Output(as_json=as_json)
+    with ending():
+        minted = mint(settings(config), name)
+        if as_json:
+            out.document({"token": minted.text, "name": minted.token.name, "id": minted.token.id})
+        else:
+            out.say(minted.text)

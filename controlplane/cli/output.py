@@ -1,0 +1,136 @@
+"""What a command prints: tables and lines for people, the API's own JSON for programs.
+
+Colour and progress are for terminals only. Texts come from tenants and nodes, so nothing in them
+can be markup or steer the terminal.
+"""
+
+import json
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+Json = dict[str, Any]
+
+# Words that mean the same wherever they stand.
+_GOOD = {"up", "yes", "applied", "managed", "ok", "REGED", "NOREG", "done", "found"}
+_BAD = {"down", "no", "stalled", "failed", "missing", "extra", "error", "FAILED", "FAIL_WAIT", "not found"}
+_SOON = {"connecting", "waiting", "running", "awaiting_restart", "warning", "observing", "unknown"}
+# A pipe has no width: nothing that is read by a program is cut or wrapped.
+_ENDLESS = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a table. `value`: a path into the item (`link.state`), or what gives the cell."""
+
+    title: str
+    value: str | Callable[[Json], Any]
+
+    def cell(self, item: Json) -> Text:
+        """Write the item's cell."""
+        found: Any = item
+        if callable(self.value):
+            found = self.value(item)
+        else:
+            for part in self.value.split("."):
+                found = found.get(part) if isinstance(found, dict) else None
+        return found if isinstance(found, Text) else word(_words(found))
+
+
+class Output:
+    """Prints the outcome of one command; `as_json`: as the API gave it."""
+
+    def __init__(self, *, as_json: bool) -> None:
+        self.as_json = as_json
+        width = None if sys.stdout.isatty() else _ENDLESS
+        self._console = Console(highlight=False, markup=False, emoji=False, width=width)
+
+    @property
+    def interactive(self) -> bool:
+        """Whether somebody looks at it as it is printed."""
+        return self._console.is_terminal and not self.as_json
+
+    def document(self, value: Any) -> None:
+        """Print JSON: one document."""
+        text = json.dumps(value, ensure_ascii=False, indent=2 if sys.stdout.isatty() else None)
+        sys.stdout.write(text + "\n")
+
+    def item(self, value: Json) -> None:
+        """Print JSON: one line of a stream, at once."""
+        sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
+        sys.stdout.flush()
+
+    def say(self, *parts: str | Text) -> None:
+        """Print a line."""
+        self._console.print(Text.assemble(*(_safe(part) for part in parts)), soft_wrap=True)
+
+    def text(self, text: str) -> None:
+        """Print a text of several lines as it is."""
+        self._console.print(_safe(text.rstrip("\n")), soft_wrap=True)
+
+    def table(self, columns: Sequence[Column], items: Iterable[Json], empty: str = "none") -> None:
+        """Print a table, or say that there is nothing in it."""
+        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+        for column in columns:
+            table.add_column(_safe(column.title), overflow="fold")
+        for item in items:
+            table.add_row(*(_safe(column.cell(item)) for column in columns))
+        if table.row_count:
+            self._console.print(table)
+        else:
+            self.say(empty)
+
+    @contextmanager
+    def progress(self, what: str) -> Iterator[Callable[[str], None]]:
+        """Show on a terminal that something is under way; gives a function that says how far."""
+        if not self.interactive:
+            yield lambda _: None
+            return
+        with self._console.status(_safe(what)) as status:
+            yield lambda said: status.update(_safe(f"{what}: {said}"))
+
+
+def complain(sentence: str) -> None:
+    """Tell on standard error what went wrong, or what to beware of."""
+    console = Console(stderr=True, highlight=False, markup=False, emoji=False)
+    console.print(_safe(f"controlplane: {sentence}"), soft_wrap=True)
+
+
+def word(text: str) -> Text:
+    """Colour a word that says how something is."""
+    style = "green" if text in _GOOD else "red" if text in _BAD else "yellow" if text in _SOON else ""
+    return Text(text, style)
+
+
+def moment(text: str | None) -> str:
+    """Write a moment of the API (RFC 3339, UTC) to the second."""
+    return "" if text is None else text[:19].replace("T", " ")
+
+
+def _words(value: Any) -> str:
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "yes" if value else "no"
+        case list():
+            return ", ".join(map(_words, value))
+        case dict():
+            return json.dumps(value, ensure_ascii=False)
+        case _:
+            return str(value)
+
+
+def _safe(part: str | Text) -> Text:
+    """Leave no character that a terminal would obey; lines and tabs stay."""
+    text = part if isinstance(part, Text) else Text(part)
+    if all(each.isprintable() or each in "\n\t" for each in text.plain):
+        return text
+    clean = "".join(each if each.isprintable() or each in "\n\t" else "\ufffd" for each in text.plain)
+    return Text(clean, text.style)

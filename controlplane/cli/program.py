@@ -1,0 +1,23 @@
+"""Every command, put together."""
+
+import typer
+
+from controlplane.cli import actions, explaining, history, machine, node, nouns, watching
+
+
+def _made() -> typer.Typer:
+    # Tracebacks of defects are shown as Python writes them: the pretty ones print variables, and with
+    # them passwords.
+    made = typer.Typer(
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+        context_settings={"help_option_names": ["-h", "--help"]},
+        help="A control plane for FreeSWITCH. Exit codes: 0 done, 1 some node failed, 2 wrong use.",
+    )
+    for room in (machine, node, watching, actions, explaining, nouns, history):
+        room.add(made)
+    return made
+
+
+app = _made()
