@@ -19,7 +19,7 @@ from controlplane.answers.answers import Answers
 from controlplane.desired import reader
 from controlplane.desired.catalog import Catalog
 from controlplane.desired.state import Desired
-from controlplane.desired.values import SecretRef
+from controlplane.desired.values import NodeMode, SecretRef
 from controlplane.holding import Holding
 from controlplane.jobs import Jobs
 from controlplane.operators import Operators
@@ -115,7 +115,7 @@ class Daemon:
             policy=configured.link_policy(settings.event_socket),
         )
         self.desired = await asyncio.to_thread(Desired.open, store, vault, Enqueues(self._own_address))
-        self.answers = Answers(store, vault, self._linked, cache_bytes=settings.lookups.cache_bytes)
+        self.answers = Answers(store, vault, self._may_cache, cache_bytes=settings.lookups.cache_bytes)
         self.answers.start(self.desired.catalog)
         wants = Wants(self._catalog, self.answers, store, vault)
         self.pusher = Pusher(
@@ -142,9 +142,11 @@ class Daemon:
     def _catalog(self) -> Catalog:
         return self.desired.catalog
 
-    def _linked(self, node: str) -> bool:
-        link = self.fleet.link(node)
-        return link is not None and link.state is LinkState.UP
+    def _may_cache(self, node: str) -> bool:
+        """Whether what the node caches could be flushed now: one that is observed is sent nothing."""
+        link, row = self.fleet.link(node), self.desired.catalog.node(node)
+        managed = row is not None and row.value.mode is NodeMode.MANAGED
+        return managed and link is not None and link.state is LinkState.UP
 
     def _own_address(self, node: str) -> str | None:
         link = self.fleet.link(node)

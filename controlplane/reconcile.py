@@ -134,18 +134,22 @@ class Reconciler:
             names = [name for name in names if name in nodes]
         if not chosen or not names:
             return []
-        stalled = await self._store.read(self._stalled) if mode is None else {}
+        # What an operator asks for is tried again whatever became of it before.
+        since = datetime.now(UTC) - timedelta(seconds=self.policy.retry_stalled) if mode is None else None
+        stalled = await self._store.read(lambda session: _stalled(session, since)) if since else {}
         turns = asyncio.Semaphore(self.policy.at_once)
 
         async def one(name: str) -> Compared:
             async with turns:
-                return await self._node(name, chosen, stalled.get(name, Touches()))
+                return await self._node(name, chosen, stalled.get(name, Touches()), since)
 
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(one(name), name=f"compare {name}") for name in names]
         return [task.result() for task in tasks]
 
-    async def _node(self, node: str, modes: Mapping[Subject, Mode], stalled: Touches) -> Compared:
+    async def _node(
+        self, node: str, modes: Mapping[Subject, Mode], stalled: Touches, patient: datetime | None
+    ) -> Compared:
         try:
             async with asyncio.timeout(self.policy.deadline):
                 wanted, seen = await self.look(node)
@@ -164,8 +168,10 @@ class Reconciler:
         )
         looked = frozenset({UNREADABLE, *(kind.value for kind in kinds)})
         await self._records.add(_Record(node, looked, found, seen.at))
-        pushed = await self._repair(node, drifted, modes, stalled)
-        return Compared(node, drifted, pushed)
+        touches = self._repairs(node, drifted, modes, stalled)
+        if touches:
+            await self._pusher.enqueue({node: touches}, "found by comparing", patient=patient)
+        return Compared(node, drifted, bool(touches))
 
     async def look(self, node: str) -> tuple[Wanted, Seen]:
         """What is wanted and what is seen, of one moment: no revision came between, nor a push.
@@ -183,32 +189,19 @@ class Reconciler:
                 if self._catalog() is catalog:
                     return wanted, seen
 
-    async def _repair(
+    def _repairs(
         self, node: str, drifted: Sequence[Drift], modes: Mapping[Subject, Mode], stalled: Touches
-    ) -> bool:
+    ) -> Touches:
         row = self._catalog().node(node)
-        if row is None or row.value.mode is not NodeMode.MANAGED:
-            return False
+        if row is None or row.value.mode is not NodeMode.MANAGED or stalled.everything:
+            return Touches()
         gateways: frozenset[str] = frozenset()
         profiles: frozenset[str] = frozenset()
         if modes.get(Subject.GATEWAYS) is Mode.REPAIR:
             gateways = frozenset(each.name for each in drifted if each.kind in GATEWAY_REPAIRS)
         if modes.get(Subject.PROFILES) is Mode.REPAIR:
             profiles = frozenset(each.name for each in drifted if each.kind in PROFILE_REPAIRS)
-        touches = Touches(gateways=gateways - stalled.gateways, profiles=profiles - stalled.profiles)
-        if not touches:
-            return False
-        await self._pusher.enqueue({node: touches}, "found by comparing", patient=True)
-        return True
-
-    def _stalled(self, session: Session) -> dict[str, Touches]:
-        """By node what a push gave up not long ago."""
-        since = datetime.now(UTC) - timedelta(seconds=self.policy.retry_stalled)
-        return {
-            push.node: push.touches
-            for push in queue.unfinished(session)
-            if push.state is State.STALLED and push.ended_at is not None and push.ended_at > since
-        }
+        return Touches(gateways=gateways - stalled.gateways, profiles=profiles - stalled.profiles)
 
     async def _write(self, records: Sequence[_Record]) -> None:
         def work(session: Session) -> None:
@@ -218,3 +211,12 @@ class Reconciler:
             queue.observed(session, {each.node: each.at for each in records if each.at is not None})
 
         await self._store.write(work)
+
+
+def _stalled(session: Session, since: datetime) -> dict[str, Touches]:
+    """By node what pushes gave up after `since`."""
+    found: dict[str, Touches] = {}
+    for push in queue.unfinished(session):
+        if push.state is State.STALLED and push.ended_at is not None and push.ended_at > since:
+            found[push.node] = found.get(push.node, Touches()).merge(push.touches)
+    return found

@@ -6,8 +6,10 @@ from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
+from sqlalchemy.orm import Session
+
 from controlplane.logs import about
-from controlplane.push import queue
+from controlplane.push import findings, queue
 from controlplane.push.batch import Batch
 from controlplane.push.policy import PushPolicy
 from controlplane.push.queue import Ended, State, Taken
@@ -198,4 +200,10 @@ class Dispatcher:
         self.ended.tell(ended)
 
     async def _write(self, ended: Sequence[Ended]) -> None:
-        await self._store.write(lambda session: queue.end(session, ended, datetime.now(UTC)))
+        def work(session: Session) -> None:
+            now = datetime.now(UTC)
+            queue.end(session, ended, now)
+            for each in ended:
+                findings.mended(session, each.node, each.gateways, each.profiles, now)
+
+        await self._store.write(work)

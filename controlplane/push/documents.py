@@ -67,6 +67,9 @@ WAYS: Mapping[str, Way] = {
 
 _WAITS = Way(How.RESTART)
 
+REST = "/rest"
+"""Of callcenter.conf, what is no queue is known apart, under its name with this behind it."""
+
 
 def way(name: str) -> Way:
     """How a document of that name reaches a running node."""
@@ -88,6 +91,14 @@ def wanted(document: Document) -> WantedDocument:
         root.remove(each)
     rest = _digest(etree.tostring(root, method="c14n").decode())
     return WantedDocument(document.name, digest, queues=queues, rest=rest)
+
+
+def digests(document: WantedDocument) -> dict[str, str]:
+    """What is kept of a document that is in force, by name."""
+    found = {document.name: document.digest}
+    if way(document.name).how is How.RELOAD_QUEUES:
+        found[f"{document.name}{REST}"] = document.rest
+    return found
 
 
 def guards(document: Document) -> tuple[str, ...]:

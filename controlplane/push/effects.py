@@ -128,11 +128,21 @@ class _Affected:
                 continue
             earlier = self.before.nodes.get(row.value.key)
             if node.name in self.nodes and _seen_anew(*self.nodes[node.name]):
-                found[node.name] = EVERYTHING
+                found[node.name] = self._anew(node, self.nodes[node.name][0])
             elif any(rank(node, scope) is not None for scope in self.scopes):
                 old = earlier.value if earlier is not None else node
                 found[node.name] = _Node(self, _Told(old, was), _Told(node, now)).touches()
         return found
+
+    def _anew(self, node: Node, was: Node | None) -> Touches:
+        """All of it: users that the node keeps may be others now, and profiles that it had from us go."""
+        ours = was is not None and was.mode is NodeMode.MANAGED
+        gone = (
+            self.before.view(node.name).profiles.keys() - self.after.view(node.name).profiles.keys()
+            if ours
+            else frozenset[str]()
+        )
+        return Touches(profiles=frozenset(gone), flush_all=True, everything=True)
 
     def keeps_users(self, domain: Stored[Domain] | None) -> bool:
         """Whether nodes may hold users of the domain."""

@@ -8,6 +8,7 @@ from enum import StrEnum
 from sqlalchemy import RowMapping, bindparam, insert, select, update
 from sqlalchemy.orm import Session
 
+from controlplane.observed.drift import GATEWAY_REPAIRS, PROFILE_REPAIRS, Kind
 from controlplane.store import tables
 
 _FINDINGS = tables.table(tables.FindingRow)
@@ -102,6 +103,23 @@ def record(
             .values(cleared_at=bindparam("now", type_=_FINDINGS.c.cleared_at.type)),
             cleared,
         )
+
+
+def mended(
+    session: Session, node: str, gateways: Collection[str], profiles: Collection[str], now: datetime
+) -> None:
+    """A push saw these as they should be: what it mends is clear, and need not wait for a comparison."""
+    if not gateways and not profiles:
+        return
+    names = {**dict.fromkeys(GATEWAY_REPAIRS, gateways), **dict.fromkeys(PROFILE_REPAIRS, profiles)}
+    standing = select(_FINDINGS.c.id, _FINDINGS.c.kind, _FINDINGS.c.name).where(
+        _FINDINGS.c.node == node, _FINDINGS.c.cleared_at.is_(None), _FINDINGS.c.kind.in_(names)
+    )
+    clear = [
+        row["id"] for row in session.execute(standing).mappings() if row["name"] in names[Kind(row["kind"])]
+    ]
+    if clear:
+        session.execute(update(_FINDINGS).where(_FINDINGS.c.id.in_(clear)).values(cleared_at=now))
 
 
 def drifting(session: Session) -> dict[str, list[str]]:

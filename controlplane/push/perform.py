@@ -54,29 +54,27 @@ class Performer:
         self._report = report
 
     async def flush(self, steps: Iterable[Step]) -> None:
-        """All flushes at once; those that were done count as done even if another failed."""
-        flushes = [step for step in steps if step.act is Act.FLUSH]
+        """Every single user's flush; those that were done count as done even if another failed."""
         failed: EventSocketError | None = None
-        for step, outcome in await self._all(flushes):
+        for step, outcome in await self._all([step for step in steps if step.flushed is not None]):
             if isinstance(outcome, EventSocketError):
                 failed = failed or outcome
-            elif step.flushed is None:
-                self._report.flushed_all = True
-            else:
+            elif step.flushed is not None:
                 self._report.flushed.add(step.flushed)
         if failed is not None:
             raise failed
 
     async def run(self, steps: Iterable[Step]) -> None:
-        """Everything but flushes, in order; gateways are killed together and waited for together."""
-        rest = [step for step in steps if step.act is not Act.FLUSH]
+        """All the rest, in order; gateways are killed together and waited for together."""
+        rest = [step for step in steps if step.flushed is None]
         kills = [step for step in rest if step.act is Act.KILL_GATEWAY]
-        killed = False
         for step in rest:
             match step.act:
+                case Act.FLUSH:
+                    await self._one(step)
+                    self._report.flushed_all = True
                 case Act.KILL_GATEWAY:
-                    if not killed:
-                        killed = True
+                    if step is kills[0]:
                         await self._kill(kills)
                 case Act.STOP_PROFILE:
                     await self._stop(step)
@@ -98,21 +96,20 @@ class Performer:
     async def _gone(self, ear: Ear, going: set[str]) -> None:
         clock = asyncio.get_running_loop()
         until = clock.time() + self._policy.gone_timeout
-        poll = self._policy.gone_poll
+        look = clock.time() + self._policy.gone_poll
         while going:
-            event = await ear.next(poll)
-            if event is not None:
-                if event.subclass == "sofia::gateway_delete":
-                    going.discard(event.headers.get("Gateway", ""))
-                if clock.time() < until:
-                    continue
+            event = await ear.next(look - clock.time())
+            if event is not None and event.subclass == "sofia::gateway_delete":
+                going.discard(event.headers.get("Gateway", ""))
+            if clock.time() < look:
+                continue
             # The list still holds a gateway that is on its way out; asked by its name it is gone already.
             listed = {status.name for status in await self._nodes.run(self._node, GatewayStatuses())}
             going &= listed
             if going and clock.time() >= until:
                 waited = f"{self._policy.gone_timeout:g} s"
                 raise NotSeen(f"still there {waited} after killgw: {', '.join(sorted(going))}")
-            poll = max(self._policy.gone_poll / 2, 0.05)
+            look = clock.time() + max(self._policy.gone_poll / 2, 0.05)
 
     async def _stop(self, step: Step) -> None:
         with self._watch.listening(self._node) as ear:

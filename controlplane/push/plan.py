@@ -14,7 +14,7 @@ from controlplane.observed.values import Seen, Wanted, WantedDocument
 from controlplane.push import settings
 from controlplane.push.acls import refused_by
 from controlplane.push.applied import Applied, acl_digest
-from controlplane.push.documents import How, way
+from controlplane.push.documents import REST, How, way
 from controlplane.push.touches import CacheKey, Touches
 from esl.commands import (
     CallcenterQueueReload,
@@ -47,19 +47,10 @@ class Act(StrEnum):
     RELOAD_QUEUE = "reload-queue"
 
 
-BREAKING = frozenset(
-    {Act.STOP_PROFILE, Act.KILL_GATEWAY, Act.RELOAD_ACL, Act.RELOAD_MODULE, Act.RELOAD_QUEUE, Act.RELOAD_XML}
-)
-"""Acts that lose what the node holds when it cannot then fetch from us."""
-
 _RELOADS_XML = frozenset(
     {Act.STOP_PROFILE, Act.START_PROFILE, Act.RESCAN, Act.START_GATEWAY, Act.RELOAD_ACL, Act.RELOAD_MODULE}
 )
 """Acts that fire RELOADXML on their own."""
-
-
-_REST = "/rest"
-"""Of callcenter.conf, what is no queue is known apart."""
 
 
 class Wait(StrEnum):
@@ -84,9 +75,13 @@ class Step:
     flushed: CacheKey | None = None
 
     @property
-    def breaking(self) -> bool:
-        """Whether the node must have shown first that it can fetch from us."""
-        return self.act in BREAKING
+    def harmless(self) -> bool:
+        """Whether it may be done to a node that cannot fetch from us: of all acts only one user's flush.
+
+        What is killed, stopped, emptied or reloaded then stays away, and what is started or rescanned
+        is made of the files on the node's disk.
+        """
+        return self.flushed is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,11 +106,6 @@ class Plan:
     profiles: frozenset[str] = frozenset()
     acls: frozenset[str] = frozenset()
     documents: frozenset[str] = frozenset()
-
-    @property
-    def breaking(self) -> bool:
-        """Whether any step is."""
-        return any(step.breaking for step in self.steps)
 
     def described(self) -> dict[str, Any]:
         """For operators: commands and reasons."""
@@ -195,7 +185,6 @@ class _Planning:
             if not runs:
                 self.starts[name] = Step(Act.START_PROFILE, name, ProfileStart(name), "does not run")
                 self.see_profiles.add(name)
-                self.see_gateways |= {g.name for g in self.wanted.gateways.values() if g.profile == name}
                 continue
             baseline = self.applied.profiles.get(name)
             if baseline is None:
@@ -210,6 +199,8 @@ class _Planning:
 
     def gateways(self) -> None:
         names = set(self.touches.gateways)
+        # A profile starts with all its gateways: a namesake on another one would be there twice.
+        names |= {each.name for each in self.wanted.gateways.values() if each.profile in self.starts}
         if self.touches.everything:
             names |= self.wanted.gateways.keys() | self.seen.gateways.keys()
         stopping = {step.target for step in self.stops}
@@ -254,7 +245,7 @@ class _Planning:
     def documents(self) -> None:
         names = set(self.touches.documents)
         if self.touches.everything:
-            held = {name for name in self.applied.documents if not name.endswith(_REST)}
+            held = {name for name in self.applied.documents if not name.endswith(REST)}
             names |= self.wanted.documents.keys() | held
         for name in sorted(names):
             should = self.wanted.documents.get(name)
@@ -275,6 +266,7 @@ class _Planning:
             profile = self._any_profile()
             if profile is not None:
                 self.rescan(profile, reason)
+            if profile is not None or self.starts:
                 self.see_documents.add(name)
         elif how is How.RELOAD_XML:
             self.reload_xml.append(name)
@@ -294,9 +286,9 @@ class _Planning:
                 for queue in should.queues
             ]
             self.see_documents.add(name)
-        if should.rest != self.applied.documents.get(f"{name}{_REST}"):
+        if should.rest != self.applied.documents.get(f"{name}{REST}"):
             what = "what is no queue (agents, tiers, settings) is read when the module loads"
-            self.held.append(Held(Wait.RESTART, f"document/{name}{_REST}", what))
+            self.held.append(Held(Wait.RESTART, f"document/{name}{REST}", what))
 
     def plan(self) -> Plan:
         steps: list[Step] = [*self.flushing, *self.stops, *self.kills, *self.starts.values()]
@@ -334,23 +326,33 @@ class _Planning:
         return found is not None and found.running
 
     def _any_profile(self) -> str | None:
-        """One that is rescanned anyway, else one that runs: a rescan of any reads the global settings."""
+        """One that is rescanned anyway, else one that runs: a rescan of any reads the global settings.
+
+        So does a start.
+        """
+        if self.starts:
+            return None
         if self.rescans:
             return min(self.rescans)
         running = sorted(name for name in self.wanted.profiles if self.runs(name))
         return running[0] if running else None
 
 
-def to_read(touches: Touches, wanted: Wanted) -> Mapping[str, frozenset[str]]:
-    """What has to be read before planning, unless everything is: `gateways`, `profiles`, `modules`."""
+def to_read(touches: Touches, wanted: Wanted, applied: Applied) -> Mapping[str, frozenset[str]]:
+    """What has to be read before planning: `gateways` and `profiles`, unless all are, and `modules`."""
     profiles = set(touches.profiles)
     profiles |= {wanted.gateways[name].profile for name in touches.gateways if name in wanted.gateways}
-    ways = [way(name) for name in touches.documents]
+    gateways = set(touches.gateways)
+    gateways |= {each.name for each in wanted.gateways.values() if each.profile in touches.profiles}
+    documents = set(touches.documents)
+    if touches.everything:
+        documents |= wanted.documents.keys() | applied.documents.keys()
+    ways = [way(name) for name in documents]
     if any(by.how is How.RESCAN for by in ways):
         profiles |= wanted.profiles.keys()
     modules = {by.module for by in ways if by.module is not None and by.how is not How.NOTHING}
     return {
-        "gateways": touches.gateways,
+        "gateways": frozenset(gateways),
         "profiles": frozenset(profiles),
         "modules": frozenset(modules),
     }

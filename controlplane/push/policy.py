@@ -4,8 +4,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from controlplane.answers.errors import Unanswerable
 from controlplane.observed.errors import ObservedError
 from controlplane.push.errors import NotAnswering, NotReady, NotRenderable, NotSeen, PushError, Refused
+from controlplane.store.errors import StoreError
 from esl.errors import (
     CommandFailed,
     CommandRejected,
@@ -73,7 +75,7 @@ def judge(error: Exception) -> Verdict:
             return Verdict(f"the node is away: {error}", counts=False)
         case CommandTimeout() | TimeoutError():
             return Verdict(f"the node did not answer in time: {error}".removesuffix(": "), counts=False)
-        case NotAnswering() | NotRenderable() | NotReady():
+        case NotAnswering() | NotRenderable() | NotReady() | StoreError() | Unanswerable():
             return Verdict(str(error), counts=False)
         case Refused() | CommandRejected():
             return Verdict(str(error), stalls=True)

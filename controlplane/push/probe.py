@@ -4,7 +4,8 @@ import asyncio
 import secrets
 from collections.abc import Iterable
 
-from controlplane.push.errors import NotAnswering, NotRenderable
+from controlplane.answers.errors import Unwritable
+from controlplane.push.errors import NotAnswering, NotRenderable, Refused
 from controlplane.push.ports import Answers, Nodes
 from esl.commands import Locate
 from esl.errors import CommandFailed, CommandTimeout
@@ -37,9 +38,14 @@ async def prove(nodes: Nodes, answers: Answers, node: str, within: float) -> Non
 
 
 async def prepare(answers: Answers, node: str, whats: Iterable[str]) -> None:
-    """Have rendered what the node will ask for; raises NotRenderable."""
+    """Have rendered what the node will ask for.
+
+    Raises Refused for a value that cannot be written, NotRenderable for anything else.
+    """
     try:
         await answers.render_ahead(node, whats)
+    except Unwritable as error:
+        raise Refused(f"what the node would ask for next cannot be written: {error}") from error
     except Exception as error:
         # Whatever keeps us from answering must keep us from making the node ask.
         raise NotRenderable(f"what the node would ask for next cannot be answered: {error}") from error

@@ -7,6 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from controlplane.desired.catalog import Catalog
@@ -16,6 +17,7 @@ from controlplane.observed.conditions import NodeStatus, OpenPush, Progress, sta
 from controlplane.push import findings, queue
 from controlplane.push.applied import Applied
 from controlplane.push.batch import Batch
+from controlplane.push.boot import SinceBoot
 from controlplane.push.dispatcher import Dispatcher
 from controlplane.push.errors import UnknownNode
 from controlplane.push.plan import Plan
@@ -23,15 +25,18 @@ from controlplane.push.policy import Backoff, PushPolicy
 from controlplane.push.ports import Answers, Nodes, Wants
 from controlplane.push.probe import prove
 from controlplane.push.queue import Ended, NodeState
-from controlplane.push.runner import Runner, SinceBoot
+from controlplane.push.runner import Runner
 from controlplane.push.touches import EVERYTHING, Touches
 from controlplane.push.watch import Watch
 from controlplane.signals import Signal
+from controlplane.store import tables
 from controlplane.store.engine import Store
 from controlplane.store.errors import StoreError
 from esl.link import Link, LinkState, NodeEvent, backoff
 
 log = logging.getLogger(__name__)
+
+_NODES = tables.table(tables.NodeRow)
 
 
 class Pusher:
@@ -109,13 +114,17 @@ class Pusher:
     def on_event(self, event: NodeEvent) -> None:
         """An event of a node."""
         self._watch.saw(event)
-        if event.subclass == "sofia::profile_start" and self._managed(event.node):
-            profile = event.headers.get("profile_name", "")
-            if profile and not self._dispatcher.busy(event.node):
-                # Somebody restarted it: what waited for that may be in force now.
-                self._since_boot.profile(event.node, profile)
-                touches = Touches(profiles=frozenset({profile}))
-                self._soon({event.node: touches}, f"profile {profile} was started")
+        node, mark = event.node, self._answers.ledger.mark()
+        self._since_boot.heard(node, mark)
+        if event.subclass != "sofia::profile_start" or not self._managed(node):
+            return
+        profile = event.headers.get("profile_name", "")
+        # One that is not wanted is none of ours: nothing is done about it.
+        if profile in self._catalog().view(node).profiles and profile not in self._runner.starting(node):
+            # Somebody restarted it: what waited for that may be in force now.
+            self._since_boot.profile(node, profile, mark)
+            touches = Touches(profiles=frozenset({profile}))
+            self._soon({node: touches}, f"profile {profile} was started")
 
     def on_link(self, link: Link) -> None:
         """A node's link changed."""
@@ -129,14 +138,17 @@ class Pusher:
 
     # --- what is asked for ---------------------------------------------------------------------
 
-    async def enqueue(self, touched: Mapping[str, Touches], reason: str, *, patient: bool = False) -> None:
+    async def enqueue(
+        self, touched: Mapping[str, Touches], reason: str, *, patient: datetime | None = None
+    ) -> None:
         """Have these nodes pushed to; returns once it is in the queue. Raises StoreError.
 
-        `patient`: a push that failed and waits for its next try is not tried sooner for it.
+        `patient`: a push that failed and waits for its next try is not tried sooner for it, and what
+        stalled after that moment not at all.
         """
         if touched:
             await self._enqueueing.add(_Asked(touched, reason, patient))
-            self._dispatcher.notify(touched, patient=patient)
+            self._dispatcher.notify(touched, patient=patient is not None)
 
     async def plan_for(self, node: str) -> Plan:
         """What would be done to bring the node wholly to where it should be; only asks it.
@@ -240,8 +252,11 @@ class Pusher:
 
         def work(session: Session) -> None:
             now = datetime.now(UTC)
+            # One that is no more would wait for ever.
+            there = set(session.execute(select(_NODES.c.name)).scalars())
             for asked in many:
-                queue.enqueue(session, revision, asked.touched, now, asked.reason, patient=asked.patient)
+                touched = {node: touches for node, touches in asked.touched.items() if node in there}
+                queue.enqueue(session, revision, touched, now, asked.reason, patient=asked.patient)
 
         await self._store.write(work)
 
@@ -250,7 +265,7 @@ class Pusher:
 class _Asked:
     touched: Mapping[str, Touches]
     reason: str
-    patient: bool = False
+    patient: datetime | None = None
 
 
 def _open(push: queue.Push) -> OpenPush:

@@ -36,6 +36,9 @@ class State(StrEnum):
     """What it left went into a later push."""
 
 
+_UNFINISHED = (State.WAITING, State.RUNNING, State.STALLED)
+
+
 @dataclass(frozen=True, slots=True)
 class Push:
     """One row, for reading. `reason`: why it waits, or why it ended as it did."""
@@ -77,7 +80,10 @@ class Taken:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """What became of a push that ran: WAITING puts it back, with what is left to do."""
+    """What became of a push that ran: WAITING puts it back, with what is left to do.
+
+    `gateways` and `profiles` were seen to be as they should.
+    """
 
     push: int
     node: str
@@ -92,6 +98,8 @@ class Ended:
     observed_at: datetime | None = None
     applied: Mapping[str, str] | None = None
     attempts: int | None = None
+    gateways: frozenset[str] = frozenset()
+    profiles: frozenset[str] = frozenset()
 
 
 def enqueue(
@@ -101,19 +109,21 @@ def enqueue(
     now: datetime,
     reason: str = "",
     *,
-    patient: bool = False,
+    patient: datetime | None = None,
 ) -> None:
     """Add to the one waiting push of each node, or make it; `revision` becomes its target.
 
-    `patient`: one that failed already keeps its turn and its count of attempts.
+    What stalled is taken over. `patient`, for repairs: a push that failed already keeps its turn and
+    its count of attempts, and what stalled after that moment is left alone.
     """
     if not touched:
         return
     open_rows = _standing(session, touched.keys())
     updates, inserts, taken_over = [], [], []
     for node, touches in touched.items():
-        stalled = open_rows.get((node, State.STALLED), [])
-        for row in stalled:
+        for row in open_rows.get((node, State.STALLED), []):
+            if patient is not None and row["ended_at"] > patient:
+                continue
             touches = touches.merge(Touches.from_json(row["touches"]))
             taken_over.append({"row": row["id"], "now": now})
         waiting = open_rows.get((node, State.WAITING), [])
@@ -180,7 +190,9 @@ def take(session: Session, nodes: Collection[str], now: datetime) -> list[Taken]
 
 
 def end(session: Session, ended: Sequence[Ended], now: datetime) -> None:
-    """Write what became of pushes that ran, many at once."""
+    """Write what became of pushes that ran, many at once; of others, whose node is no more, nothing."""
+    running = _running(session, ended)
+    ended = [each for each in ended if each.push in running]
     back = [each for each in ended if each.state is State.WAITING]
     waiting = _standing(session, [each.node for each in back], (State.WAITING,))
     closing: list[dict[str, Any]] = []
@@ -220,7 +232,7 @@ def end(session: Session, ended: Sequence[Ended], now: datetime) -> None:
     if closing:
         connection.execute(
             update(_PUSHES)
-            .where(_PUSHES.c.id == bindparam("row"), _PUSHES.c.state == State.RUNNING)
+            .where(_PUSHES.c.id == bindparam("row"))
             .values(
                 state=bindparam("to"),
                 reason=bindparam("why"),
@@ -241,7 +253,7 @@ def end(session: Session, ended: Sequence[Ended], now: datetime) -> None:
     if returning:
         connection.execute(
             update(_PUSHES)
-            .where(_PUSHES.c.id == bindparam("row"), _PUSHES.c.state == State.RUNNING)
+            .where(_PUSHES.c.id == bindparam("row"))
             .values(
                 state=State.WAITING,
                 reason=bindparam("why"),
@@ -286,9 +298,8 @@ def waiting(session: Session) -> list[Push]:
 
 def unfinished(session: Session) -> list[Push]:
     """Every push that waits, runs or stalled."""
-    states = (State.WAITING, State.RUNNING, State.STALLED)
     rows = session.execute(
-        select(_PUSHES).where(_PUSHES.c.state.in_(states)).order_by(_PUSHES.c.id)
+        select(_PUSHES).where(_PUSHES.c.state.in_(_UNFINISHED)).order_by(_PUSHES.c.id)
     ).mappings()
     return [_push(row) for row in rows]
 
@@ -327,10 +338,10 @@ def states(session: Session, nodes: Iterable[str] | None = None) -> dict[str, No
 
 
 def forget(session: Session, nodes: Collection[str], now: datetime) -> None:
-    """The nodes are no more: nothing waits for them, nothing is known of them."""
+    """The nodes are no more: nothing is to be done to them, nothing is known of them."""
     session.execute(
         update(_PUSHES)
-        .where(_PUSHES.c.node.in_(sorted(nodes)), _PUSHES.c.state == State.WAITING)
+        .where(_PUSHES.c.node.in_(sorted(nodes)), _PUSHES.c.state.in_(_UNFINISHED))
         .values(state=State.SUPERSEDED, ended_at=now, reason="the node was deleted")
     )
     session.execute(delete(_STATES).where(_STATES.c.node.in_(sorted(nodes))))
@@ -339,6 +350,13 @@ def forget(session: Session, nodes: Collection[str], now: datetime) -> None:
 def observed(session: Session, at: Mapping[str, datetime]) -> None:
     """The nodes were read whole at these moments."""
     _write_states(session, {node: {"observed_at": moment} for node, moment in at.items()})
+
+
+def _running(session: Session, ended: Sequence[Ended]) -> frozenset[int]:
+    """Which of them do run, by what the database says."""
+    ids = [each.push for each in ended]
+    wanted = select(_PUSHES.c.id).where(_PUSHES.c.id.in_(ids), _PUSHES.c.state == State.RUNNING)
+    return frozenset(session.execute(wanted).scalars()) if ids else frozenset()
 
 
 def _learned(each: Ended) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Sees that a plan's effects are on the node: nothing is applied because a command said `+OK`."""
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from controlplane.observed.drift import of_gateway
@@ -32,22 +32,32 @@ class Verifier:
     plan: Plan
     since: int
 
-    async def see(self, ear: Ear) -> None:
-        """Return once everything shows; raises NotSeen with what does not, or an EventSocketError."""
-        if not self.plan.steps:
-            return
+    async def fetched(self, ear: Ear) -> None:
+        """Return once the node has fetched all that the steps made it fetch, and its ACL lists are right.
+
+        Raises NotSeen with what is missing, or an EventSocketError.
+        """
+
+        async def untold() -> str | None:
+            return self._untold()
+
+        await self._until(untold, ear)
+        await self._acls()
+
+    async def shows(self, ear: Ear) -> None:
+        """Return once its gateways and profiles are as they should be. Raises as `fetched`."""
+        if self.plan.steps:
+            await self._until(self._unlike, ear)
+
+    async def _until(self, wrong: Callable[[], Awaitable[str | None]], ear: Ear) -> None:
         clock = asyncio.get_running_loop()
         until = clock.time() + self.policy.seen_timeout
         delay = 0.02
-        while True:
-            wrong = self._untold() or await self._unlike()
-            if wrong is None:
-                break
+        while (found := await wrong()) is not None:
             if clock.time() >= until:
-                raise NotSeen(wrong)
+                raise NotSeen(found)
             await ear.next(delay)
             delay = min(delay * 2, 1.0)
-        await self._acls()
 
     async def _unlike(self) -> str | None:
         """What the node itself does not show yet."""
@@ -90,7 +100,7 @@ class Verifier:
         return answered is not None and answered >= self.wanted.revision
 
     async def _acls(self) -> None:
-        """One address of every entry of the lists that changed."""
+        """Try one address of every entry of the lists that changed."""
         checks: list[tuple[CheckAcl, bool]] = []
         for name in sorted(self.plan.acls & self.wanted.acls.keys()):
             found = samples(self.wanted.acls[name], self.wanted.cidrs)[:_CHECKS]
@@ -107,7 +117,11 @@ class Verifier:
 
 
 def asked_as(document: str) -> tuple[str, str]:
-    """The names under which nodes ask for a document: modules.conf and switch.conf again after boot."""
+    """The names under which nodes ask for a document: modules.conf and switch.conf again after boot.
+
+    Every module asks in lower case, and is answered however the document is spelled.
+    """
+    document = document.lower()
     return f"configuration/{document}", f"configuration/post_load_{document}"
 
 
@@ -127,33 +141,5 @@ def lookups(plan: Plan, wanted: Wanted) -> tuple[str, ...]:
                 asked.append(f"sofia.conf/{step.target}")
             case Act.RELOAD_ACL if wanted.acls:
                 asked += acl_lookups(wanted)
-    asked += [f"configuration/{name}" for name in sorted(plan.documents) if way(name).how is not How.RESCAN]
+    asked += [asked_as(name)[0] for name in sorted(plan.documents) if way(name).how is not How.RESCAN]
     return tuple(dict.fromkeys(asked))
-
-
-def booted_with(
-    wanted: Wanted, ledger: Ledger, since: int, *, touched: Iterable[str], target: int
-) -> Mapping[str, bool]:
-    """Whether the node has fetched each thing, as it is now wanted, since it started.
-
-    Keys as in the applied state: `profile/NAME`, `document/NAME`, `acl`. `touched` are those that a
-    push is about: they must have been fetched at its revision `target`; the others at that of their row.
-    """
-
-    def fresh(key: str, whats: Iterable[str], revision: int) -> bool:
-        least = target if key in concerned else revision
-        return any(
-            answered is not None and answered >= least
-            for answered in (ledger.answered(wanted.node, what, since) for what in whats)
-        )
-
-    concerned = frozenset(touched)
-    found = {
-        f"profile/{name}": fresh(f"profile/{name}", ("sofia.conf", f"sofia.conf/{name}"), profile.revision)
-        for name, profile in wanted.profiles.items()
-    }
-    for name, document in wanted.documents.items():
-        whats = ("sofia.conf",) if name == "sofia.conf" else asked_as(name)
-        found[f"document/{name}"] = fresh(f"document/{name}", whats, document.revision)
-    found["acl"] = all(fresh("acl", (what,), wanted.acl_revision) for what in acl_lookups(wanted))
-    return found

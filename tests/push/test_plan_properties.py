@@ -1,0 +1,150 @@
+"""What every plan keeps to, whatever is wanted and whatever runs."""
+
+from dataclasses import replace
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from controlplane.desired.values import GLOBAL, Acl, AclEntry, Param
+from controlplane.observed.values import Wanted, WantedDocument, WantedGateway, WantedProfile
+from controlplane.push import settings
+from controlplane.push.plan import Act, Plan, Wait, plan
+from controlplane.push.touches import EVERYTHING, Touches
+from tests.push.model import Model
+
+PROFILES = ("external", "internal", "third")
+GATEWAYS = ("a", "b", "c", "d")
+DOCUMENTS = ("sofia.conf", "timezones.conf", "loopback.conf", "lcr.conf", "voicemail.conf", "ivr.conf")
+
+values = st.sampled_from(("1", "2"))
+params = st.dictionaries(st.sampled_from(("sip-port", "context", "dialplan")), values)
+
+
+def _profile(name: str, given_params: dict[str, str]) -> WantedProfile:
+    return WantedProfile(name, 1, tuple(Param(*each) for each in sorted(given_params.items())))
+
+
+profiles = st.dictionaries(st.sampled_from(PROFILES), params).map(
+    lambda chosen: {name: _profile(name, each) for name, each in chosen.items()}
+)
+acls = st.sampled_from(
+    [{}, {"lan": Acl("lan", GLOBAL, False)}, {"lan": Acl("lan", GLOBAL, False, (AclEntry(True, "::/0"),))}]
+)
+
+
+@st.composite
+def wanteds(draw: st.DrawFn) -> Wanted:
+    has = draw(profiles)
+    gateways: dict[str, WantedGateway] = {}
+    if has:
+        for name in draw(st.sets(st.sampled_from(GATEWAYS))):
+            profile = draw(st.sampled_from(sorted(has)))
+            gateways[name] = WantedGateway(name, profile, draw(values), draw(st.booleans()))
+    documents = {
+        name: WantedDocument(name, draw(values)) for name in draw(st.sets(st.sampled_from(DOCUMENTS)))
+    }
+    return Wanted("fs1", 7, gateways, has, draw(acls), documents=documents)
+
+
+@st.composite
+def models(draw: st.DrawFn) -> Model:
+    running = {name: settings.in_force(each) for name, each in draw(profiles).items()}
+    gateways: dict[str, tuple[str, str | None]] = {}
+    if running:
+        marks: Any = st.one_of(st.none(), values)
+        gateways = draw(
+            st.dictionaries(
+                st.sampled_from((*GATEWAYS, "foreign")),
+                st.tuples(st.sampled_from(sorted(running)), marks),
+            )
+        )
+    return Model(
+        running,
+        gateways,
+        draw(st.sampled_from((None, "x"))),
+        draw(st.dictionaries(st.sampled_from(DOCUMENTS), values)),
+        frozenset({"mod_sofia", *draw(st.sets(st.sampled_from(("mod_lcr", "mod_loopback"))))}),
+    )
+
+
+some = st.builds(
+    Touches,
+    gateways=st.frozensets(st.sampled_from(GATEWAYS)),
+    profiles=st.frozensets(st.sampled_from(PROFILES)),
+    acls=st.frozensets(st.just("lan")),
+    documents=st.frozensets(st.sampled_from(DOCUMENTS)),
+    everything=st.booleans(),
+)
+
+
+def decided(touches: Touches, wanted: Wanted, node: Model) -> Plan:
+    return plan(touches, wanted, node.seen(), node.applied(), None)
+
+
+@given(some, wanteds(), models())
+def test_nothing_unwanted_is_started_and_nothing_foreign_is_ended(
+    touches: Touches, wanted: Wanted, node: Model
+) -> None:
+    found = decided(touches, wanted, node)
+    for step in found.steps:
+        match step.act:
+            case Act.START_GATEWAY:
+                assert step.target in wanted.gateways
+            case Act.START_PROFILE | Act.RESCAN:
+                assert step.target in wanted.profiles
+            case Act.STOP_PROFILE:
+                assert step.target not in wanted.profiles
+            case Act.KILL_GATEWAY:
+                _, mark = node.gateways[step.target]
+                assert mark is not None or step.target in wanted.gateways
+
+
+@given(some, wanteds(), models())
+def test_nothing_that_runs_as_it_should_is_interrupted(touches: Touches, wanted: Wanted, node: Model) -> None:
+    right = {
+        name
+        for name, each in wanted.gateways.items()
+        if node.gateways.get(name) == (each.profile, each.fingerprint)
+    }
+    killed = {step.target for step in decided(touches, wanted, node).steps if step.act is Act.KILL_GATEWAY}
+    assert not killed & right
+
+
+@given(some, wanteds(), models())
+def test_a_plan_that_was_carried_out_leaves_nothing_to_do(
+    touches: Touches, wanted: Wanted, node: Model
+) -> None:
+    # One that is not wanted and was never seen is read anew each time that it is named.
+    documents = touches.documents & (wanted.documents.keys() | node.documents.keys())
+    touches = replace(touches, documents=documents)
+    found = decided(touches, wanted, node)
+    node.do(found.steps, wanted)
+    again = decided(touches, wanted, node)
+    assert again.steps == ()
+    assert {each.what for each in again.held if each.wait is not Wait.READY} == {
+        each.what for each in found.held if each.wait is not Wait.READY
+    }
+    if touches.everything:
+        assert not node.twice
+        ours = {name: at for name, at in node.gateways.items() if at[1] is not None}
+        assert ours == {name: (each.profile, each.fingerprint) for name, each in wanted.gateways.items()}
+        assert node.profiles.keys() == wanted.profiles.keys()
+
+
+@given(wanteds(), models(), st.data())
+def test_a_plan_broken_off_anywhere_ends_in_the_same_place(
+    wanted: Wanted, node: Model, data: st.DataObject
+) -> None:
+    """What the broken off one did is not known to the next, but for what can be seen."""
+    known = node.applied()
+    whole, broken = node.copy(), node.copy()
+    found = plan(EVERYTHING, wanted, node.seen(), known, None)
+    whole.do(found.steps, wanted)
+    done = data.draw(st.integers(0, len(found.steps)))
+    broken.do(found.steps[:done], wanted)
+    again = plan(EVERYTHING, wanted, broken.seen(), known, None)
+    broken.do(again.steps, wanted)
+    assert broken == whole
+    killed = {step.target for step in found.steps[:done] if step.act is Act.KILL_GATEWAY}
+    assert not killed & {step.target for step in again.steps if step.act is Act.KILL_GATEWAY}
