@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import random
+import time
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterable
 from concurrent.futures import Executor
@@ -19,6 +20,16 @@ logger = logging.getLogger(__name__)
 
 Sink = Callable[[Event], None]
 _KEPT = 10_000
+_SECOND = 1_000_000
+_UNITS = (
+    ("year", 365 * 86400 * _SECOND),
+    ("day", 86400 * _SECOND),
+    ("hour", 3600 * _SECOND),
+    ("minute", 60 * _SECOND),
+    ("second", _SECOND),
+    ("millisecond", 1000),
+    ("microsecond", 1),
+)
 
 
 class Core:
@@ -60,6 +71,18 @@ class Core:
     def scaled(self, seconds: float) -> float:
         """A duration of FreeSWITCH's in this switch's time."""
         return seconds * self.config.timing.scale
+
+    def up_for(self) -> float:
+        """Seconds of this life."""
+        return time.monotonic() - self.identity.started
+
+    def up_time(self) -> str:
+        """The same in words."""
+        left, parts = int(self.up_for() * 1_000_000), []
+        for unit, size in _UNITS:
+            count, left = divmod(left, size)
+            parts.append(f"{count} {unit}{'' if count == 1 else 's'}")
+        return ", ".join(parts)
 
     async def sleep(self, low: float, high: float | None = None) -> None:
         """Waits ``low`` seconds of FreeSWITCH's, or anything up to ``high``."""
