@@ -2,8 +2,9 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Annotated, Any
 
+from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute
@@ -27,7 +28,7 @@ from esl.errors import EventSocketError
 class ReconcileIn(Selection):
     """The nodes, and what is done about drift; None: as each kind is set."""
 
-    mode: Mode | None = None
+    mode: Annotated[Mode | None, Field(strict=False)] = None
 
 
 def routes() -> list[BaseRoute]:
