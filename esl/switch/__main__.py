@@ -77,20 +77,17 @@ async def _serve(configs: Sequence[SwitchConfig]) -> int:
         loop.add_signal_handler(number, leave.set)
     with ThreadPoolExecutor(_THREADS, "lookups") as executor:
         switches = [Switch(config, executor) for config in configs]
-        starts = [asyncio.create_task(_start(switch)) for switch in switches]
+        life = asyncio.create_task(_live(switches))
         leaving = asyncio.create_task(leave.wait())
-        ended = asyncio.create_task(_all_ended(switches))
         try:
-            await asyncio.wait({*starts, leaving}, return_when=asyncio.FIRST_EXCEPTION)
-            failed = [task for task in starts if task.done() and task.exception() is not None]
-            if failed:
-                print(f"a node did not start: {failed[0].exception()}", file=sys.stderr)  # noqa: T201
+            await asyncio.wait({life, leaving}, return_when=asyncio.FIRST_COMPLETED)
+            if life.done() and (error := life.exception()) is not None:
+                print(f"a node did not start: {error}", file=sys.stderr)  # noqa: T201
                 return 1
-            await asyncio.wait({leaving, ended}, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for task in (*starts, leaving, ended):
-                task.cancel()
-            await asyncio.gather(*starts, leaving, ended, return_exceptions=True)
+            life.cancel()
+            leaving.cancel()
+            await asyncio.gather(life, leaving, return_exceptions=True)
             await asyncio.gather(*(switch.stop() for switch in switches))
     return 0
 
@@ -100,7 +97,9 @@ async def _start(switch: Switch) -> None:
     print(f"{switch.name} listening on {switch.config.host}:{switch.port}", flush=True)  # noqa: T201
 
 
-async def _all_ended(switches: Sequence[Switch]) -> None:
+async def _live(switches: Sequence[Switch]) -> None:
+    """Starts all, and returns when every one was shut down by a command."""
+    await asyncio.gather(*map(_start, switches))
     for switch in switches:
         await switch.ended.wait()
 
