@@ -163,6 +163,10 @@ class Pusher:
         """Have the node show that it can fetch from us; raises NotAnswering or an EventSocketError."""
         await prove(self._nodes, self._answers, node, self.policy.probe_timeout)
 
+    def busy(self, node: str) -> bool:
+        """Whether a push to the node is under way."""
+        return self._dispatcher.busy(node)
+
     def serial(self, node: str) -> AbstractAsyncContextManager[None]:
         """Have the node for oneself, between its pushes."""
         return self._dispatcher.serial(node)

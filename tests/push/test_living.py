@@ -1,0 +1,467 @@
+"""Pushes over real connections to stand-in nodes that fetch from a real listener."""
+
+import asyncio
+from dataclasses import replace
+
+from controlplane.desired.codec import fields_to_json
+from controlplane.desired.revisions import Delete, Put
+from controlplane.desired.values import Key, Noun
+from controlplane.push.queue import State
+from controlplane.store import Vault
+from esl.commands import Version
+from tests.desired.house import put
+from tests.push.living import EXTERNAL, INTERNAL, POLICY, World, gateway, until, world
+from tests.push.loop import asynchronous
+
+BOTH = ("fs1", "fs2")
+
+
+async def leave(land: World, node: str) -> None:
+    """The node's Event Socket goes away; the node runs on."""
+    faults = land[node].faults
+    faults.refuse, faults.cut = True, 0
+    await land.middle.fleet.run_many(node, [Version()])
+    await land.middle.down(node)
+
+
+async def come_back(land: World, node: str) -> None:
+    land[node].faults.refuse = False
+    await land.middle.up(node)
+
+
+@asynchronous
+async def test_a_gateway_added_changed_and_removed_is_seen(url: str, vault: Vault) -> None:
+    async with world(url, vault) as land:
+        middle = land.middle
+        await land.add(*BOTH)
+        await middle.settled(*BOTH)
+        await middle.commit(gateway("gw", register=True))
+        await middle.settled(*BOTH)
+        for node in BOTH:
+            assert land.commands(node)[-1] == "sofia profile external startgw gw"
+            assert await middle.runs(node, {"gw"})
+        revision = await middle.commit(gateway("gw", "second", register=True))
+        await middle.settled(*BOTH)
+        for node in BOTH:
+            assert await middle.runs(node, {"gw"})
+            assert land[node].gateways["gw"].params["password"] == "second"
+            assert land.commands(node)[-2:] == [
+                "sofia profile external killgw gw",
+                "sofia profile external startgw gw",
+            ]
+            status = await middle.status(node)
+            assert (status.applied_revision, status.in_sync) == (revision.number, True)
+        await middle.delete(Noun.GATEWAY, "gw")
+        await middle.settled(*BOTH)
+        for node in BOTH:
+            assert "gw" not in land[node].gateways
+            assert land.commands(node)[-1] == "sofia profile external killgw gw"
+            assert all(push.state is State.APPLIED for push in await middle.pushes(node))
+
+
+@asynchronous
+async def test_a_killed_gateway_whose_event_is_lost_is_missed_in_the_list(url: str, vault: Vault) -> None:
+    async with world(url, vault, (EXTERNAL, gateway("gw"))) as land:
+        await land.add("fs1")
+        await land.middle.settled("fs1")
+        land["fs1"].faults.lose.add("sofia::gateway_delete")
+        await land.middle.commit(gateway("gw", "second"))
+        await land.middle.settled("fs1")
+        assert await land.middle.runs("fs1", {"gw"})
+
+
+@asynchronous
+async def test_a_node_that_was_away_catches_up(url: str, vault: Vault) -> None:
+    async with world(url, vault, (EXTERNAL, gateway("old"))) as land:
+        middle = land.middle
+        await land.add(*BOTH)
+        await middle.settled(*BOTH)
+        await leave(land, "fs1")
+        before = len(land.commands("fs1"))
+        await middle.commit(gateway("new"))
+        await middle.delete(Noun.GATEWAY, "old")
+        await middle.settled("fs2")
+        status = await middle.status("fs1")
+        assert status.in_sync is False
+        assert "a push waits till the node is back" in status.why
+        await come_back(land, "fs1")
+        await middle.settled("fs1")
+        assert await middle.runs("fs1", {"new"})
+        assert "old" not in land["fs1"].gateways
+        assert land.commands("fs1")[before:] == [
+            "sofia profile external killgw old",
+            "sofia profile external startgw new",
+        ]
+
+
+@asynchronous
+async def test_a_node_that_was_rebooted_is_compared_not_blindly_pushed_to(url: str, vault: Vault) -> None:
+    async with world(url, vault, (EXTERNAL, gateway("gw"))) as land:
+        middle = land.middle
+        await land.add("fs1")
+        await middle.settled("fs1")
+        await leave(land, "fs1")
+        await middle.commit(gateway("gw", "second"))
+        core, before = land["fs1"].core_uuid, len(land.commands("fs1"))
+        await land.reboot("fs1")
+        await come_back(land, "fs1")
+        await until(lambda: any(each.core_uuid == land["fs1"].core_uuid for each in middle.ended))
+        await middle.settled("fs1")
+        assert land["fs1"].core_uuid != core
+        assert await middle.runs("fs1", {"gw"})
+        # it fetched all of it as it came up
+        assert land.commands("fs1")[before:] == []
+        assert (await middle.status("fs1")).in_sync is True
+
+
+@asynchronous
+async def test_nothing_is_killed_on_a_node_that_cannot_fetch(url: str, vault: Vault) -> None:
+    cached = put(Noun.DOMAIN, "c.example", cacheable=60_000)
+    user = put(Noun.USER, "1", "c.example", params={"password": "p"})
+    async with world(url, vault, (EXTERNAL, gateway("gw"), cached, user)) as land:
+        middle = land.middle
+        await land.add("fs1")
+        await middle.settled("fs1")
+        before = len(land.commands("fs1"))
+        land["fs1"].faults.lookups_blocked = True
+        await middle.commit(
+            gateway("gw", "second"),
+            gateway("new"),
+            put(Noun.ACL, "lan", default="deny"),
+            put(Noun.USER, "1", "c.example", params={"password": "q"}),
+        )
+        push = await middle.waiting_for("fs1", "the node cannot fetch from us")
+        assert push.attempts == 0
+        # One user's flush needs nothing of us, and is done once.
+        assert land.commands("fs1")[before:] == ["xml_flush_cache id 1 c.example"]
+        assert land["fs1"].gateways["gw"].params["password"] == "first"
+        assert "the node cannot fetch from us" in (await middle.status("fs1")).why
+        land["fs1"].faults.lookups_blocked = False
+        await middle.settled("fs1")
+        assert await middle.runs("fs1", {"gw", "new"})
+        assert land.commands("fs1")[before + 1 :] == [
+            "sofia profile external killgw gw",
+            "sofia profile external rescan",
+            "reloadacl",
+        ]
+
+
+@asynchronous
+async def test_everybody_is_not_flushed_on_a_node_that_cannot_fetch(url: str, vault: Vault) -> None:
+    async with world(url, vault, (put(Noun.DOMAIN, "c.example", cacheable=60_000),)) as land:
+        middle = land.middle
+        await land.add("fs1")
+        await middle.settled("fs1")
+        before = len(land.commands("fs1"))
+        land["fs1"].faults.lookups_blocked = True
+        await middle.commit(put(Noun.DOMAIN, "c.example", cacheable=50_000))
+        await middle.waiting_for("fs1", "the node cannot fetch from us")
+        assert land.commands("fs1")[before:] == []
+        land["fs1"].faults.lookups_blocked = False
+        await middle.settled("fs1")
+        assert land.commands("fs1")[before:] == ["xml_flush_cache"]
+
+
+@asynchronous
+async def test_what_fails_is_tried_again_and_stalls_with_the_nodes_own_words(url: str, vault: Vault) -> None:
+    async with world(url, vault, (EXTERNAL,)) as land:
+        middle = land.middle
+        await land.add("fs1")
+        await middle.settled("fs1")
+        before = len(land.commands("fs1"))
+        land["fs1"].faults.errors["startgw bad"] = "-ERR out of luck"
+        await middle.commit(gateway("bad"))
+        await until(lambda: middle.ended and middle.last().state is State.STALLED)
+        [push, *_] = await middle.pushes("fs1")
+        assert "-ERR out of luck" in push.reason
+        assert push.attempts == middle.policy.attempts
+        assert land.commands("fs1")[before:] == ["sofia profile external startgw bad"] * 3
+        assert "a push stalled" in (await middle.status("fs1")).why
+        # The next revision takes over what it left.
+        land["fs1"].faults.errors.clear()
+        await middle.commit(gateway("good"))
+        await middle.settled("fs1")
+        assert await middle.runs("fs1", {"bad", "good"})
+        assert [each.state for each in await middle.pushes("fs1")][:2] == [
+            State.APPLIED,
+            State.SUPERSEDED,
+        ]
+
+
+@asynchronous
+async def test_what_was_done_is_not_done_again_for_something_else_that_fails(url: str, vault: Vault) -> None:
+    policy = replace(POLICY, seen_timeout=0.2, attempts=2)
+    async with world(url, vault, (EXTERNAL,), policy=policy) as land:
+        middle = land.middle
+        await land.add("fs1")
+        await middle.settled("fs1")
+        before = len(land.commands("fs1"))
+        # It says that it did, and does not.
+        land["fs1"].faults.errors["startgw gw"] = "Reload XML [Success]\n+OK start gateway gw complete\n"
+        await middle.commit(gateway("gw"), put(Noun.ACL, "lan", default="deny"))
+        await until(lambda: middle.ended and middle.last().state is State.STALLED)
+        assert "gateway gw does not run" in middle.last().reason
+        assert land.commands("fs1")[before:].count("reloadacl") == 1
+
+
+@asynchronous
+async def test_an_acl_that_would_shut_us_out_stalls_at_once(url: str, vault: Vault) -> None:
+    """It was committed while nobody knew at which address the node sees us."""
+    async with world(url, vault, (EXTERNAL,)) as land:
+        middle = land.middle
+        await land.add("fs1")
+        await middle.settled("fs1")
+        await leave(land, "fs1")
+        xml = (
+            '<configuration name="event_socket.conf"><settings>'
+            '<param name="apply-inbound-acl" value="lan"/></settings></configuration>'
+        )
+        entries = [{"type": "allow", "cidr": "192.0.2.0/24"}]
+        await middle.commit(
+            put(Noun.DOCUMENT, "event_socket.conf", xml=xml),
+            put(Noun.ACL, "lan", default="deny", entries=entries),
+        )
+        await come_back(land, "fs1")
+        await until(lambda: middle.ended and middle.last().state is State.STALLED)
+        assert "would refuse our own Event Socket address 127.0.0.1" in middle.last().reason
+        assert "reloadacl" not in land.commands("fs1")
+
+
+@asynchronous
+async def test_an_acl_is_tried_with_an_address_of_every_entry(url: str, vault: Vault) -> None:
+    entries = [{"type": "allow", "cidr": "192.0.2.0/24"}, {"type": "deny", "cidr": "192.0.2.7/32"}]
+    async with world(url, vault, (EXTERNAL,)) as land:
+        middle = land.middle
+        await land.add("fs1")
+        await middle.settled("fs1")
+        await middle.commit(put(Noun.ACL, "lan", default="deny", entries=entries))
+        await middle.settled("fs1")
+        assert middle.last().state is State.APPLIED
+        tried = {line for line in land["fs1"].commands if line.startswith("acl ")}
+        assert tried == {"acl 192.0.2.1 lan", "acl 192.0.2.7 lan"}
+        land["fs1"].faults.errors["acl 10.0.0.1 lan"] = "false"
+        entries.append({"type": "allow", "cidr": "10.0.0.0/8"})
+        await middle.commit(put(Noun.ACL, "lan", default="deny", entries=entries))
+        await until(lambda: middle.last().state is State.STALLED)
+        assert middle.last().reason == "ACL list lan does not let 10.0.0.1 in, and should"
+
+
+@asynchronous
+async def test_a_profile_whose_port_is_taken_is_not_applied(url: str, vault: Vault) -> None:
+    async with world(url, vault, (EXTERNAL,)) as land:
+        middle = land.middle
+        await land.add("fs1")
+        await middle.settled("fs1")
+        land["fs1"].faults.taken_ports.add(5060)
+        await middle.commit(INTERNAL)
+        await until(lambda: middle.last().state is State.STALLED)
+        assert "profile internal did not start: the node reports FAILURE" in middle.last().reason
+        land["fs1"].faults.taken_ports.clear()
+        await middle.commit(gateway("gw", profile="internal"))
+        await middle.settled("fs1")
+        assert await middle.runs("fs1", {"gw"})
+        assert set(land["fs1"].profiles) == {"external", "internal"}
+
+
+@asynchronous
+async def test_a_profile_that_is_wanted_no_more_is_stopped_with_its_gateways(url: str, vault: Vault) -> None:
+    async with world(url, vault, (EXTERNAL, INTERNAL, gateway("gw", profile="internal"))) as land:
+        middle = land.middle
+        await land.add("fs1")
+        await middle.settled("fs1")
+        before = len(land.commands("fs1"))
+        await middle.commit(Delete(Key(Noun.GATEWAY, "gw")), Delete(Key(Noun.PROFILE, "internal")))
+        await middle.settled("fs1")
+        assert set(land["fs1"].profiles) == {"external"}
+        assert set(land.commands("fs1")[before:]) == {"sofia profile internal stop"}
+        assert not land["fs1"].gateways
+
+
+@asynchronous
+async def test_a_profile_that_others_start_is_stopped_by_nobody(url: str, vault: Vault) -> None:
+    disk = (
+        '<document type="freeswitch/xml"><section name="configuration">'
+        '<configuration name="sofia.conf"><profiles><profile name="theirs"><settings>'
+        '<param name="sip-port" value="5099"/></settings></profile></profiles></configuration>'
+        "</section></document>"
+    )
+    async with world(url, vault, (EXTERNAL,)) as land:
+        await land.add("fs1", disk={"sofia.conf": disk})
+        await land.middle.settled("fs1")
+        land["fs1"].faults.lookups_blocked = True
+        assert "started successfully" in await land.api("fs1", "sofia profile theirs start")
+        land["fs1"].faults.lookups_blocked = False
+        await land.middle.commit(gateway("gw"))
+        await land.middle.settled("fs1")
+        assert set(land["fs1"].profiles) == {"external", "theirs"}
+
+
+@asynchronous
+async def test_what_a_profile_takes_over_at_its_restart_waits_for_it(url: str, vault: Vault) -> None:
+    async with world(url, vault, (EXTERNAL,)) as land:
+        middle = land.middle
+        await land.add("fs1")
+        await middle.settled("fs1")
+        before = len(land.commands("fs1"))
+        params = {"sip-port": "5081", "context": "other"}
+        revision = await middle.commit(put(Noun.PROFILE, "external", params=params))
+        await middle.settled("fs1")
+        assert middle.last().state is State.AWAITING_RESTART
+        assert land.commands("fs1")[before:] == ["sofia profile external rescan"]
+        status = await middle.status("fs1")
+        assert status.held == {"profile/external": "only a restart of the profile takes over sip-port"}
+        assert status.in_sync is False
+        assert status.applied_revision < revision.number
+        await until(lambda: _restarted(land, "external"))
+        await until(lambda: middle.last().state is State.APPLIED)
+        status = await middle.status("fs1")
+        assert (status.held, status.in_sync) == ({}, True)
+        assert land.commands("fs1")[before:] == ["sofia profile external rescan"]
+
+
+async def _restarted(land: World, profile: str) -> bool:
+    return "restarting" in await land.api("fs1", f"sofia profile {profile} restart")
+
+
+@asynchronous
+async def test_a_document_without_a_safe_reload_waits_for_the_nodes_restart(url: str, vault: Vault) -> None:
+    def voicemail(value: str) -> Put:
+        settings = f'<settings><param name="x" value="{value}"/></settings>'
+        xml = f'<configuration name="voicemail.conf">{settings}</configuration>'
+        return put(Noun.DOCUMENT, "voicemail.conf", xml=xml)
+
+    async with world(url, vault, (EXTERNAL, voicemail("1"))) as land:
+        middle = land.middle
+        await land.add("fs1")
+        await middle.settled("fs1")
+        assert (await middle.status("fs1")).in_sync is True
+        before = len(land.commands("fs1"))
+        await middle.commit(voicemail("2"))
+        await middle.settled("fs1")
+        assert middle.last().state is State.AWAITING_RESTART
+        assert list((await middle.status("fs1")).held) == ["document/voicemail.conf"]
+        assert land.commands("fs1")[before:] == []
+        # Another change does not make it applied.
+        await middle.commit(gateway("gw"))
+        await middle.settled("fs1")
+        assert (await middle.status("fs1")).in_sync is False
+        await land.reboot("fs1")
+        await until(lambda: middle.last().core_uuid == land["fs1"].core_uuid)
+        await middle.settled("fs1")
+        status = await middle.status("fs1")
+        assert (status.held, status.in_sync) == ({}, True)
+
+
+@asynchronous
+async def test_documents_are_applied_once_they_were_fetched(url: str, vault: Vault) -> None:
+    xml = '<configuration name="loopback.conf"><settings/></configuration>'
+    async with world(url, vault, (EXTERNAL,)) as land:
+        middle = land.middle
+        await land.add("fs1")
+        await middle.settled("fs1")
+        before = len(land.commands("fs1"))
+        await middle.commit(put(Noun.DOCUMENT, "loopback.conf", xml=xml))
+        await middle.settled("fs1")
+        assert middle.last().state is State.APPLIED
+        assert land.commands("fs1")[before:] == ["reloadxml"]
+        land["fs1"].faults.reload_error = "[error near line 83]: unclosed tag"
+        await middle.delete(Noun.DOCUMENT, "loopback.conf")
+        await until(lambda: middle.last().state is State.STALLED)
+        assert "error near line 83" in middle.last().reason
+
+
+@asynchronous
+async def test_a_user_is_flushed_under_every_name(url: str, vault: Vault) -> None:
+    domain = put(Noun.DOMAIN, "c.example", cacheable=60_000)
+    user = put(Noun.USER, "1", "c.example", number_alias="77", params={"password": "p"})
+    async with world(url, vault, (EXTERNAL, domain, user)) as land:
+        middle = land.middle
+        await land.add("fs1")
+        await middle.settled("fs1")
+        before = len(land.commands("fs1"))
+        await middle.commit(put(Noun.USER, "1", "c.example", number_alias="88", params={"password": "p"}))
+        await middle.settled("fs1")
+        assert set(land.commands("fs1")[before:]) == {
+            "xml_flush_cache id 1 c.example",
+            "xml_flush_cache id 77 c.example",
+            "xml_flush_cache number-alias 77 c.example",
+            "xml_flush_cache id 88 c.example",
+            "xml_flush_cache number-alias 88 c.example",
+        }
+        # A new one was never cached.
+        await middle.commit(put(Noun.USER, "2", "c.example", params={"password": "p"}))
+        await middle.settled("fs1")
+        assert len(land.commands("fs1")) == before + 5
+
+
+@asynchronous
+async def test_edits_that_follow_each_other_go_out_together(url: str, vault: Vault) -> None:
+    async with world(url, vault, (EXTERNAL,)) as land:
+        middle = land.middle
+        await land.add("fs1")
+        await middle.settled("fs1")
+        before = len(await middle.pushes("fs1"))
+        names = [f"gw{number}" for number in range(20)]
+        await asyncio.gather(*(middle.commit(gateway(name)) for name in names))
+        await middle.settled("fs1")
+        assert await middle.runs("fs1", names)
+        # Twenty commits in a row; the pushes are few, and each was all that had come till then.
+        assert len(await middle.pushes("fs1")) - before < 10
+
+
+@asynchronous
+async def test_one_node_that_hangs_delays_no_other(url: str, vault: Vault) -> None:
+    async with world(url, vault, (EXTERNAL,)) as land:
+        middle = land.middle
+        await land.add(*BOTH)
+        await middle.settled(*BOTH)
+        land["fs1"].faults.stall = True
+        await middle.commit(gateway("gw"))
+        await until(lambda: middle.pusher.busy("fs1"))
+        for number in range(3):
+            await middle.commit(gateway(f"gw{number}"))
+            await middle.settled("fs2")
+            assert await middle.runs("fs2", {f"gw{number}"})
+        assert middle.pusher.busy("fs1")
+        land["fs1"].faults.stall = False
+        await middle.settled("fs1")
+        assert await middle.runs("fs1", {"gw", "gw0", "gw1", "gw2"})
+
+
+@asynchronous
+async def test_an_empty_list_is_an_error_and_not_a_state(url: str, vault: Vault) -> None:
+    async with world(url, vault, (EXTERNAL, gateway("gw"))) as land:
+        middle = land.middle
+        await land.add("fs1")
+        await middle.settled("fs1")
+        before = len(land.commands("fs1"))
+        empty = '<?xml version="1.0" encoding="ISO-8859-1"?>\n<gateways>\n</gateways>\n'
+        land["fs1"].faults.errors["sofia xmlstatus gateway$"] = empty
+        await middle.commit(Put(Key(Noun.NODE, "fs1"), await _in_group(land, "fs1", "eu")))
+        await until(lambda: middle.last().state is State.STALLED)
+        assert "not listed, and yet the node has it" in middle.last().reason
+        assert not [line for line in land.commands("fs1")[before:] if line.startswith("sofia")]
+
+
+async def _in_group(land: World, node: str, *groups: str) -> dict[str, object]:
+    row = land.middle.desired.catalog.node(node)
+    assert row is not None
+    return fields_to_json(row.value) | {"groups": list(groups)}
+
+
+@asynchronous
+async def test_a_node_deleted_while_it_is_pushed_to_leaves_nothing(url: str, vault: Vault) -> None:
+    async with world(url, vault, (EXTERNAL,)) as land:
+        middle = land.middle
+        await land.add(*BOTH)
+        await middle.settled(*BOTH)
+        land["fs1"].faults.stall = True
+        await middle.commit(gateway("gw"))
+        await until(lambda: middle.pusher.busy("fs1"))
+        await middle.commit(gateway("other"))
+        await middle.delete(Noun.NODE, "fs1")
+        await until(lambda: not middle.pusher.busy("fs1"))
+        await middle.settled(*BOTH)
+        assert {each.state for each in await middle.pushes("fs1")} <= {State.APPLIED, State.SUPERSEDED}
+        assert set(await middle.pusher.statuses()) == {"fs2"}
+        land["fs1"].faults.stall = False
