@@ -1,8 +1,10 @@
 """How a command is made: its own parameters, those that every command has, and how it ends."""
 
 import functools
+import getpass
 import inspect
 import os
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -93,6 +95,21 @@ def read_text(path: Path) -> str:
         raise Failure(f"{path}: {error.strerror}") from None
     except UnicodeDecodeError:
         raise Failure(f"{path}: is not UTF-8") from None
+
+
+def ask_unseen(what: str) -> str:
+    """Ask for a secret at the terminal, without showing what is typed; raises Failure."""
+    try:
+        return getpass.getpass(f"{what}: ")
+    except EOFError:
+        raise Failure(f"no {what} was typed") from None
+
+
+def confirmed(question: str) -> bool:
+    """Ask at the terminal; only a yes is one."""
+    sys.stderr.write(f"{question} [y/N] ")
+    sys.stderr.flush()
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
 def _token(path: Path | None) -> str:

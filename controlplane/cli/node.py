@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from controlplane.cli.client import Json, below
-from controlplane.cli.command import Call, command, group, read_secret
+from controlplane.cli.command import Call, ask_unseen, command, confirmed, group, read_secret
 from controlplane.cli.failure import Code, Failure
 from controlplane.cli.landing import Reason, Wait, landed
 from controlplane.cli.output import Column
@@ -101,7 +101,7 @@ def adopt(
         call.out.table(STEPS, plan["steps"], empty=f"nothing would be sent to {name}")
         if plan["held"]:
             call.out.table(HELD, plan["held"])
-        if not typer.confirm(f"adopt {name}?", err=True):
+        if not confirmed(f"adopt {name}?"):
             raise Failure(f"{name} was not adopted", Code.NODE_FAILED)
     told = call.client.send("POST", below("nodes", name, "adopt"))
     return landed(call, f"{name} is managed", told, wait)
@@ -138,4 +138,4 @@ def _password(name: str, path: Path | None) -> str:
         return os.environ[PASSWORD_VARIABLE]
     if not sys.stdin.isatty():
         raise Failure(f"no Event Socket password: give --password-file, or set {PASSWORD_VARIABLE}")
-    return str(typer.prompt(f"Event Socket password of {name}", hide_input=True, err=True))
+    return ask_unseen(f"Event Socket password of {name}")

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from controlplane.cli.client import Json, below
-from controlplane.cli.command import Call, command, read_text
+from controlplane.cli.command import Call, ask_unseen, command, read_text
 from controlplane.cli.failure import Code, Failure
 from controlplane.cli.landing import Reason, Wait, landed
 from controlplane.cli.output import Column
@@ -182,7 +182,7 @@ def _set(params: list[Json], key: str, value: str) -> None:
 
 def _ask(key: str) -> str:
     if sys.stdin.isatty():
-        return str(typer.prompt(key, hide_input=True, err=True))
+        return ask_unseen(key)
     return sys.stdin.readline().rstrip("\r\n")
 
 

@@ -1,0 +1,310 @@
+import json
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from esl.switch import Switch, SwitchConfig, running
+from tests.cli.program import COMMAND, PATIENCE, Control, serving
+from tests.cli.terminal import typing
+
+FAST = {
+    "event_socket": "backoff_min = 0.05\nbackoff_max = 0.2",
+    "push": "debounce = 0.01\nretry_min = 0.05\nretry_max = 0.2",
+    "reconcile": "period = 3600",
+}
+PROFILE = {"params": {"sip-ip": "127.0.0.1", "rtp-ip": "127.0.0.1", "sip-port": "5080", "context": "public"}}
+
+
+@pytest.fixture
+def control(tmp_path: Path) -> Iterator[Control]:
+    with serving(tmp_path, **FAST) as found:
+        yield found
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        return int(taken.getsockname()[1])
+
+
+@pytest.fixture
+def switch(control: Control) -> Iterator[Switch]:
+    """The node fs1, which observes, with a profile and a gateway that it is to have."""
+    port = free_port()
+    add(control, "fs1", port)
+    put(control, "profile", "external", PROFILE)
+    put(control, "gateway", "trunk", gateway("first"))
+    password = control.json("node", "config", "fs1")["lookup_password"]
+    config = SwitchConfig(
+        name="fs1",
+        port=port,
+        xml_curl_url=f"{control.lookups}/xml_curl",
+        xml_curl_credentials=("fs1", password),
+    )
+    with running(config) as found:
+        until(lambda: status(control)["connected"])
+        yield found
+
+
+def gateway(password: str) -> object:
+    params = {"proxy": "127.0.0.1:5099", "username": "u", "password": password, "register": "false"}
+    return {"profile": "external", "params": params}
+
+
+def add(control: Control, name: str, port: int) -> str:
+    return control.done(
+        *("node", "add", name, "--host", "127.0.0.1", "--port", str(port), "--group", "eu"),
+        CONTROLPLANE_NODE_PASSWORD="ClueCon",
+    )
+
+
+def put(control: Control, noun: str, name: str, body: object) -> None:
+    control.done("put", noun, name, "--file", "-", stdin=json.dumps(body))
+
+
+def status(control: Control, name: str = "fs1") -> dict[str, object]:
+    found: dict[str, dict[str, object]] = {each["node"]: each for each in control.json("nodes")["items"]}
+    return found[name]
+
+
+def until(so: Callable[[], object]) -> None:
+    end = time.monotonic() + PATIENCE
+    while not so():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def adopt(control: Control) -> None:
+    control.done("node", "adopt", "fs1", "--yes", "--wait", "20")
+
+
+def speaking(control: Control) -> dict[str, str]:
+    return {"CONTROLPLANE_URL": control.operators, "CONTROLPLANE_TOKEN": control.token}
+
+
+def test_a_node_is_added_and_its_files_are_printed_as_they_are(control: Control) -> None:
+    printed = add(control, "fs1", 1)
+    files = control.json("node", "config", "fs1")["files"]
+    assert list(files) == ["xml_curl.conf.xml", "event_socket.conf.xml"]
+    assert printed == "".join(f"==> {name} <==\n{text}" for name, text in files.items())
+    for name, text in files.items():
+        assert control.done("node", "config", "fs1", name) == text
+    assert control("node", "config", "fs1", "other.xml").exit_code == 2
+    assert '"password" value="ClueCon"' in files["event_socket.conf.xml"]
+    again = control("node", "add", "fs1", "--host", "127.0.0.1", CONTROLPLANE_NODE_PASSWORD="x")
+    assert again.exit_code == 2
+
+
+def test_a_nodes_password_comes_from_a_file_and_never_from_a_pipe_unasked(
+    control: Control, tmp_path: Path
+) -> None:
+    nobody = control("node", "add", "fs1", "--host", "127.0.0.1", stdin="marker\n")
+    assert nobody.exit_code == 2
+    assert "no Event Socket password" in nobody.stderr
+    file = tmp_path / "password"
+    file.write_text("from a file\n")
+    added = control.done("node", "add", "fs1", "--host", "127.0.0.1", "--password-file", str(file))
+    assert '"password" value="from a file"' in added
+
+
+def test_a_password_that_is_typed_is_not_shown(control: Control) -> None:
+    arguments = ("node", "add", "fs1", "--host", "127.0.0.1", "--port", "1", "--json")
+    with typing(*arguments, environment=speaking(control)) as terminal:
+        terminal.expect("Event Socket password of fs1")
+        terminal.type("marker-typed")
+        assert terminal.code() == 0
+        before = terminal.screen.partition("{")[0]
+        assert "marker-typed" not in before
+    assert "marker-typed" in control.done("node", "config", "fs1", "event_socket.conf.xml")
+
+
+def test_ctrl_c_at_a_prompt_ends_with_130(control: Control) -> None:
+    arguments = ("node", "add", "fs1", "--host", "127.0.0.1")
+    with typing(*arguments, environment=speaking(control)) as terminal:
+        terminal.expect("Event Socket password of fs1")
+        terminal.process.send_signal(signal.SIGINT)
+        assert terminal.code() == 130
+        assert "Traceback" not in terminal.screen
+    assert control.json("nodes")["items"] == []
+
+
+def test_ctrl_c_at_a_question_ends_with_130(control: Control, switch: Switch) -> None:
+    with typing("node", "adopt", "fs1", environment=speaking(control)) as terminal:
+        terminal.expect("adopt fs1?")
+        terminal.process.send_signal(signal.SIGINT)
+        assert terminal.code() == 130
+        assert "Traceback" not in terminal.screen
+    assert status(control)["mode"] == "observing"
+
+
+def test_lookup_passwords_are_renewed_and_retired(control: Control) -> None:
+    add(control, "fs1", 1)
+    before = control.done("node", "config", "fs1", "xml_curl.conf.xml")
+    renewed = control.done("node", "password", "renew", "fs1")
+    assert renewed == control.done("node", "config", "fs1", "xml_curl.conf.xml") != before
+    assert len(control.json("get", "node", "fs1")["lookup_passwords"]) == 2
+    control.done("node", "password", "retire", "fs1")
+    assert len(control.json("get", "node", "fs1")["lookup_passwords"]) == 1
+    assert control.done("node", "config", "fs1", "xml_curl.conf.xml") == renewed
+
+
+def test_a_node_is_adopted_only_after_its_plan_got_a_yes(control: Control, switch: Switch) -> None:
+    put(control, "gateway", "late", gateway("x"))
+    assert control("node", "adopt", "fs1").exit_code == 2
+    with typing("node", "adopt", "fs1", environment=speaking(control)) as terminal:
+        terminal.expect("adopt fs1?")
+        assert "sofia profile external startgw late" in terminal.screen
+        terminal.type("n")
+        assert terminal.code() == 1
+    assert status(control)["mode"] == "observing"
+    with typing("node", "adopt", "fs1", "--wait", "20", environment=speaking(control)) as terminal:
+        terminal.expect("adopt fs1?")
+        terminal.type("y")
+        assert terminal.code() == 0
+    assert status(control)["mode"] == "managed"
+    assert "late" in switch.gateways
+    control.done("node", "observe", "fs1")
+    assert status(control)["mode"] == "observing"
+    control.done("node", "remove", "fs1")
+    assert control.json("nodes")["items"] == []
+
+
+def test_a_change_is_waited_for_till_it_was_seen(control: Control, switch: Switch) -> None:
+    adopt(control)
+    lines = control.done(
+        *("set", "gateway", "trunk", "--secret", "password", "--wait", "20", "--json"), stdin="second\n"
+    ).splitlines()
+    told, outcome = (json.loads(line) for line in lines)
+    assert told["nodes"] == ["fs1"]
+    assert outcome == {"node": "fs1", "ok": True, "applied_revision": told["revision"]}
+    assert "fs1" in control.done("pushes", "--node", "fs1", "--state", "applied")
+
+
+def test_a_push_that_waits_is_told_with_its_reason_and_1(control: Control, switch: Switch) -> None:
+    adopt(control)
+    switch.faults.lookups_blocked = True
+    result = control("set", "gateway", "trunk", "--secret", "password", "--wait", "1", stdin="second\n")
+    assert result.exit_code == 1
+    assert "failed" in result.stdout
+    assert "cannot fetch" in result.stdout
+    assert "trunk" in switch.gateways
+    switch.faults.lookups_blocked = False
+    until(lambda: status(control)["in_sync"])
+
+
+def test_gateways_are_a_matrix_with_what_differs(control: Control, switch: Switch) -> None:
+    adopt(control)
+    add(control, "fs2", 1)
+    found = control("gateways")
+    assert found.exit_code == 1
+    assert "fs2: " in found.stderr
+    assert [line.split() for line in found.stdout.splitlines()] == [
+        ["GATEWAY", "PROFILE", "fs1"],
+        ["trunk", "external", "NOREG"],
+    ]
+    switch.call(switch.api, "sofia profile external killgw trunk")
+    until(lambda: "missing" in control.done("gateways", "--node", "fs1"))
+    assert "fs1: gateway trunk: " in control.done("gateways", "--node", "fs1")
+    reported = control.json("reconcile", "--node", "fs1", "--report-only")
+    assert ([each["name"] for each in reported["drift"]], reported["pushed"]) == (["trunk"], False)
+    assert "trunk" in control.done("findings", "--node", "fs1")
+    assert "being repaired" in control.done("reconcile", "--node", "fs1")
+    until(lambda: "trunk" in switch.gateways)
+
+
+def test_every_node_tells_how_it_went(control: Control, switch: Switch) -> None:
+    add(control, "fs2", 1)
+    for command in (
+        ("rescan", "external"),
+        ("reload", "xml"),
+        ("reload", "acl"),
+        ("reload", "mod_sofia"),
+        ("flush", "1001@acme.example"),
+        ("flush", "--everything"),
+    ):
+        results = control(*command, "--group", "eu", "--json")
+        assert results.exit_code == 1, command
+        told = {each["node"]: each for each in map(json.loads, results.stdout.splitlines())}
+        assert (told["fs1"]["ok"], told["fs2"]["ok"]) == (True, False), (command, told)
+        assert control(*command, "--node", "fs1").exit_code == 0
+    sent = list(switch.commands)
+    for line in ("sofia profile external rescan", "reloadxml", "reloadacl", "reload mod_sofia"):
+        assert line in sent
+    assert any(line.startswith("xml_flush_cache") for line in sent)
+
+
+def test_wrong_use_of_actions_is_refused_before_anything_is_sent(control: Control) -> None:
+    for arguments, said in (
+        (("rescan", "external"), "--node NAME, --group GROUP or --all"),
+        (("rescan", "external", "--node", "none"), "there is no node 'none'"),
+        (("rescan", "a b", "--all"), ""),
+        (("flush", "nobody", "--all"), "USER@DOMAIN"),
+        (("flush", "a@b", "--everything", "--all"), "stands alone"),
+        (("push", "retry", "7"), "does not exist"),
+        (("pushes", "--state", "odd"), "state: one of"),
+        (("explain", "fs1"), "say one lookup"),
+        (("explain", "fs1", "--user", "a@b", "--document", "c"), "say one lookup"),
+        (("explain", "none", "--user", "a@b"), "node 'none' does not exist"),
+        (("jobs", "--run", "none"), "job 'none' does not exist"),
+    ):
+        result = control(*arguments)
+        assert result.exit_code == 2, arguments
+        assert said in result.stderr
+
+
+def test_pushes_are_followed_till_ctrl_c(control: Control, switch: Switch) -> None:
+    adopt(control)
+    with subprocess.Popen(
+        [*COMMAND, "pushes", "--follow", "--json"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, **speaking(control)},
+    ) as follower:
+        try:
+            assert follower.stdout is not None
+            follower.stdout.readline()
+            told = control.json("set", "gateway", "trunk", "ping=25")
+            for line in follower.stdout:
+                push = json.loads(line)
+                if (push["revision"], push["state"]) == (told["revision"], "applied"):
+                    break
+            follower.send_signal(signal.SIGINT)
+            _, errors = follower.communicate(timeout=PATIENCE)
+        finally:
+            if follower.poll() is None:
+                follower.kill()
+    assert (follower.returncode, errors) == (130, "")
+
+
+def test_a_node_is_told_of_what_stands_in_rows(control: Control, switch: Switch) -> None:
+    put(control, "domain", "acme.example", {})
+    put(control, "user", "acme.example/1001", {"params": {"password": "marker-user"}})
+    put(control, "context", "public", {})
+    for lookup, row in (
+        (("--user", "1001@acme.example"), "user/acme.example/1001"),
+        (("--profile", "external", "--gateway", "trunk"), "gateway/trunk"),
+        (("--context", "public"), "context/public"),
+        (("--section", "dialplan", "--field", "context=public"), "context/public"),
+    ):
+        told = control.done("explain", "fs1", *lookup)
+        assert "fs1: found" in told
+        assert row in told
+        assert "marker-user" not in told
+    assert "fs1: not found" in control.done("explain", "fs1", "--document", "none.conf")
+    assert control.json("explain", "fs1", "--context", "public")["found"] is True
+
+
+def test_colour_and_progress_are_for_terminals_alone(control: Control, switch: Switch) -> None:
+    with typing("nodes", environment=speaking(control)) as terminal:
+        assert terminal.code() == 0
+        assert "\x1b[32mup" in terminal.screen
+    with typing("reload", "xml", "--all", environment=speaking(control)) as terminal:
+        assert terminal.code() == 0
+        assert "reloadxml" in terminal.screen
+    assert "\x1b" not in control.done("nodes") + control.done("reload", "xml", "--all")
