@@ -50,8 +50,9 @@ class Running:
 
 
 def run(out: Output) -> None:
-    """Show the demo till Ctrl-C or SIGTERM; raises DemoFailed."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    """Show the demo till Ctrl-C, SIGTERM, or the terminal is closed; raises DemoFailed."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
     try:
         with contextlib.ExitStack() as stack:
             with out.progress("starting a daemon and two nodes"):

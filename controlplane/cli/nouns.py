@@ -50,6 +50,10 @@ NOUNS = (
     Noun("document", "documents", ("name", "scope")),
 )
 
+# Fields that say which row it is, and those that are numbers.
+_KEYS = {"name", "scope", "domain", "version", "revision", "mode", "params", "variables"}
+_NUMBERS = {"port", "position", "cacheable"}
+
 
 def _noun(text: str) -> Noun:
     for noun in NOUNS:
@@ -133,7 +137,11 @@ def change(
     reason: Reason = None,
     wait: Wait = None,
 ) -> Code:
-    """Change params of one and keep the rest, unless somebody else changes it meanwhile."""
+    """Change params of one and keep the rest, unless somebody else changes it meanwhile.
+
+    A KEY that is one of the noun's own fields, as `get` shows them, changes that field; a list is
+    written A,B and an empty VALUE takes the field away.
+    """
     path = noun.item(name)
     values = [_pair(each) for each in params or ()]
     if secret is not None:
@@ -141,10 +149,8 @@ def change(
     if not values:
         raise Failure("nothing to set: give KEY=VALUE, or --secret KEY")
     stands = call.client.get(path, {"scope": scope})
-    if "params" not in stands:
-        raise Failure(f"a {noun.word} has no params: change it with `get`, an editor and `put`")
     for key, value in values:
-        _set(stands["params"], key, value)
+        _set(stands, key, value)
     told = call.client.send(
         "PUT",
         path,
@@ -170,10 +176,30 @@ def _pair(text: str) -> tuple[str, str]:
     return key, value
 
 
-def _set(params: list[Json], key: str, value: str) -> None:
+def _set(row: Json, key: str, value: str) -> None:
+    if key in _KEYS & row.keys():
+        raise Failure(f"{key} is not set so: change it with `get`, an editor and `put`")
+    match row.get(key):
+        case [*items] if all(isinstance(each, str) for each in items):
+            row[key] = [each for each in value.split(",") if each]
+        case {"secret": _}:
+            row[key] = value
+        case list() | dict():
+            raise Failure(f"{key} has parts: change it with `get`, an editor and `put`")
+        case _ if key in _NUMBERS & row.keys() and value.isdecimal():
+            row[key] = int(value)
+        case _ if key in row:
+            row[key] = value or None
+        case _ if "params" in row:
+            _set_param(row["params"], key, value)
+        case _:
+            raise Failure(f"there is no field {key}, and there are no params")
+
+
+def _set_param(params: list[Json], key: str, value: str) -> None:
     found = [param for param in params if param["name"] == key]
     if len(found) > 1:
-        raise Failure(f"there are {len(found)} params {key!r}: change them with `get`, an editor and `put`")
+        raise Failure(f"there are {len(found)} params {key}: change them with `get`, an editor and `put`")
     if found:
         found[0]["value"] = value
     else:
@@ -181,9 +207,7 @@ def _set(params: list[Json], key: str, value: str) -> None:
 
 
 def _ask(key: str) -> str:
-    if sys.stdin.isatty():
-        return ask_unseen(key)
-    return sys.stdin.readline().rstrip("\r\n")
+    return ask_unseen(key) if sys.stdin.isatty() else sys.stdin.readline().rstrip("\r\n")
 
 
 def _read_json(file: str) -> Any:

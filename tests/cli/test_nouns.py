@@ -53,6 +53,24 @@ def test_set_changes_what_is_named_and_keeps_the_rest(control: Control) -> None:
     assert 'params.ping: (none) -> "25"' in told
 
 
+def test_set_changes_a_nouns_own_fields_too(control: Control) -> None:
+    put(control, "node", "own", {"host": "127.0.0.1", "port": 1, "event_socket_password": "x"})
+    control.done("set", "node", "own", "port=2", "groups=eu,us", "switchname=called")
+    node = control.json("get", "node", "own")
+    assert (node["port"], node["groups"], node["switchname"]) == (2, ["eu", "us"], "called")
+    control.done("set", "node", "own", "--secret", "event_socket_password", stdin="typed\n")
+    assert 'value="typed"' in control.done("node", "config", "own", "event_socket.conf.xml")
+    put(control, "profile", "own", {})
+    put(control, "gateway", "own", {"profile": "own", "placed_on": "own", "params": {"proxy": "a"}})
+    control.done("set", "gateway", "own", "placed_on=", "proxy=b")
+    gateway = control.json("get", "gateway", "own")
+    assert (gateway["placed_on"], gateway["params"]) == (None, [{"name": "proxy", "value": "b"}])
+    put(control, "domain", "own.example", {})
+    control.done("set", "domain", "own.example", "cacheable=60000", "dial-string=x")
+    assert control.json("get", "domain", "own.example")["cacheable"] == 60000
+    control.done("delete", "node", "own")
+
+
 def test_a_secret_is_set_from_standard_input_and_shown_nowhere(control: Control) -> None:
     put(control, "profile", "sealed", {"params": {"context": "public"}})
     put(control, "gateway", "sealed", {"profile": "sealed", "params": {"proxy": "a", "password": "old"}})
@@ -79,11 +97,17 @@ def test_set_is_refused_when_somebody_was_first(control: Control) -> None:
 def test_set_says_what_it_cannot_do(control: Control) -> None:
     put(control, "profile", "twice", {"params": [{"name": "x", "value": "1"}, {"name": "x", "value": "2"}]})
     put(control, "context", "plain", {})
+    put(
+        control, "acl", "entries", {"default": "deny", "entries": [{"type": "allow", "cidr": "192.0.2.0/24"}]}
+    )
     for arguments, said in (
         (("profile", "twice"), "nothing to set"),
         (("profile", "twice", "x"), "KEY=VALUE"),
-        (("profile", "twice", "x=3"), "there are 2 params 'x'"),
-        (("context", "plain", "x=3"), "has no params"),
+        (("profile", "twice", "x=3"), "there are 2 params x"),
+        (("profile", "twice", "name=other"), "name is not set so"),
+        (("profile", "twice", "domains=other"), "Input should be"),
+        (("context", "plain", "x=3"), "no field x"),
+        (("acl", "entries", "entries=x"), "entries has parts"),
         (("user", "alone", "x=3"), "DOMAIN/NAME"),
     ):
         result = control("set", *arguments)
