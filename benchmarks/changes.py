@@ -5,7 +5,6 @@ own time (1.2 to 1.7 s for a registering gateway to go) is as good as taken off.
 applied is read from the daemon's own rows: asking for it must not be what is measured.
 """
 
-import json
 import os
 import tempfile
 import time
@@ -23,7 +22,7 @@ import httpx2
 from benchmarks import processes, seed
 from benchmarks.load import Job
 from benchmarks.lookups import authorization, lookup
-from benchmarks.ports import free_ports
+from benchmarks.ports import consecutive_ports, free_ports
 from benchmarks.report import Row
 
 NODES = (1, 10, 100)
@@ -110,7 +109,7 @@ def fleet(count: int) -> Iterator[Fleet]:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         operators, lookups = free_ports(2)
         config, settings = seed.settings_for(folder, operators, lookups)
-        ports = free_ports(count)
+        ports = consecutive_ports(count)
         token = seed.seed(
             settings,
             [
@@ -140,12 +139,10 @@ def _standins(stack: ExitStack, folder: Path, lookups: int, ports: list[int]) ->
     os.environ.update(SWITCH_PASSWORD=seed.EVENT_SOCKET_PASSWORD, SWITCH_LOOKUP_PASSWORD=seed.LOOKUP_PASSWORD)
     for start in range(0, len(ports), share):
         some = ports[start : start + share]
-        named = json.dumps({f"fs{start + place}": port for place, port in enumerate(some, 1)})
-        url = f"http://127.0.0.1:{lookups}/xml_curl"
+        words = ["--name", f"fs{start + 1}", "--port", str(some[0]), "--count", str(len(some))]
+        words += ["--url", f"http://127.0.0.1:{lookups}/xml_curl", "--fast"]
         log = folder / f"standins-{start}.log"
-        stack.enter_context(
-            processes.python("esl.switch", "--fast", "--url", url, "--nodes", named, output=log)
-        )
+        stack.enter_context(processes.python("esl.switch", *words, output=log))
 
 
 def _applied(found: Fleet, name: str, body: dict[str, Any]) -> float:

@@ -29,7 +29,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         description="A stand-in FreeSWITCH node. SWITCH_PASSWORD is its Event Socket password (ClueCon), "
         "SWITCH_LOOKUP_PASSWORD that of its lookups.",
     )
-    parser.add_argument("--name", default="fs1", help="switch name; with --count the names are fs1, fs2, ...")
+    parser.add_argument("--name", default="fs1", help="switch name; with --count the first of fs1, fs2, ...")
     parser.add_argument("--host", default="127.0.0.1", help="where Event Socket listens")
     parser.add_argument("--port", type=int, default=8021, help="Event Socket's port; 0: any, printed")
     parser.add_argument("--count", type=int, default=1, help="how many nodes, on consecutive ports")
@@ -51,8 +51,9 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
 def _configs(options: argparse.Namespace) -> list[SwitchConfig]:
     names = [options.name]
     if options.count > 1:
-        stem = options.name.rstrip("0123456789") or "fs"
-        names = [f"{stem}{number}" for number in range(1, options.count + 1)]
+        stem = options.name.rstrip("0123456789")
+        first = int(options.name.removeprefix(stem) or 1)
+        names = [f"{stem}{number}" for number in range(first, first + options.count)]
     password = os.environ.get("SWITCH_LOOKUP_PASSWORD", "")
     return [
         SwitchConfig(

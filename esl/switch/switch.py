@@ -32,6 +32,8 @@ _POLL = 0.2
 P = ParamSpec("P")
 T = TypeVar("T")
 
+_USAGE = "-USAGE: standin block_lookups on|off | refuse on|off | reboot | commands | gateway NAME PARAM\n"
+
 
 class Switch:
     """One node. All of it lives in the loop in which it was started.
@@ -91,6 +93,11 @@ class Switch:
     def profiles(self) -> Mapping[str, Profile]:
         """Those that run."""
         return MappingProxyType(dict(self._sofia.profiles))
+
+    @property
+    def busy(self) -> bool:
+        """Whether what a command or the boot set off is still under way: lookups, restarts, jobs."""
+        return self._core.busy
 
     # --- life ---------------------------------------------------------------------------------------
 
@@ -159,9 +166,9 @@ class Switch:
         await self._core.locate(Question("configuration", "configuration", "name", "post_load_switch.conf"))
         self._server = await asyncio.start_server(self._accept, self.config.host, self._port)
         self._port = self._server.sockets[0].getsockname()[1]
-        self._core.spawn(self._beat(), "heartbeat")
+        self._core.spawn(self._beat(), "heartbeat", lasting=True)
         if self.config.chatter is not None:
-            self._core.spawn(chatter(self._core, self.config.chatter), "chatter")
+            self._core.spawn(chatter(self._core, self.config.chatter), "chatter", lasting=True)
 
     async def _shut_down(self) -> None:
         if self._server is not None:
@@ -241,7 +248,7 @@ class Switch:
         return "+OK\n"
 
     async def _standin(self, arguments: str) -> str:
-        """``standin block_lookups|refuse on|off``, ``standin reboot``: faults from another process."""
+        """Faults from another process, and what no FreeSWITCH tells: see the usage."""
         match arguments.split():
             case ["block_lookups", ("on" | "off") as how]:
                 self.faults.lookups_blocked = how == "on"
@@ -249,6 +256,10 @@ class Switch:
                 self.faults.refuse = how == "on"
             case ["reboot"]:
                 self._leaving = asyncio.create_task(self.reboot(), name=f"{self.name}: reboot")
+            case ["commands"]:
+                return "".join(f"{line}\n" for line in self.commands)
+            case ["gateway", name, param] if name in self.gateways:
+                return self.gateways[name].params.get(param, "") + "\n"
             case _:
-                return "-USAGE: standin block_lookups on|off | refuse on|off | reboot\n"
+                return _USAGE
         return "+OK\n"

@@ -1,0 +1,207 @@
+"""A control plane and stand-in nodes, each a process started from the command line."""
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import httpx2
+
+PATIENCE = 30.0
+ESL_PASSWORD = "ClueCon"
+PERIOD = 2.0
+"""Seconds between two comparisons of each node."""
+
+
+def wait(so: Callable[[], Any], what: str, patience: float = PATIENCE) -> Any:
+    """Wait till it is so, and give what it gave."""
+    end = time.monotonic() + patience
+    while not (found := so()):
+        assert time.monotonic() < end, f"waited in vain for: {what}"
+        time.sleep(0.02)
+    return found
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports of loopback that were free a moment ago."""
+    with contextlib.ExitStack() as stack:
+        found = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
+        return [each.getsockname()[1] for each in found]
+
+
+class Process:
+    """A program of ours; started again with the same words after it ended."""
+
+    def __init__(self, log: Path, words: Sequence[str], environment: Mapping[str, str] | None = None) -> None:
+        self.log = log
+        self._words = [sys.executable, "-m", *words]
+        self._environment = {**os.environ, **(environment or {})}
+        self.child: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        assert self.child is None
+        with self.log.open("ab") as output:
+            self.child = subprocess.Popen(
+                self._words,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env=self._environment,
+            )
+
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
+        """End it, and give its exit code."""
+        assert self.child is not None
+        child, self.child = self.child, None
+        child.send_signal(number)
+        return child.wait(15)
+
+    def close(self) -> None:
+        if self.child is not None:
+            self.stop(signal.SIGKILL)
+
+
+class Node:
+    """A stand-in node in a process of its own."""
+
+    def __init__(self, name: str, port: int, process: Process) -> None:
+        self.name = name
+        self.port = port
+        self.process = process
+
+    def api(self, command: str) -> str:
+        """Run a command on the node by hand, as with fs_cli, and give its reply."""
+        with socket.create_connection(("127.0.0.1", self.port), 5) as link:
+            stream = link.makefile("rwb")
+            assert _headers(stream)["Content-Type"] == "auth/request"
+            stream.write(f"auth {ESL_PASSWORD}\n\n".encode())
+            stream.flush()
+            assert _headers(stream)["Reply-Text"] == "+OK accepted"
+            stream.write(f"api {command}\n\n".encode())
+            stream.flush()
+            return str(stream.read(int(_headers(stream)["Content-Length"])).decode())
+
+    def gateway(self, name: str) -> bool:
+        """Whether the node runs a gateway of that name."""
+        return self.api(f"sofia xmlstatus gateway {name}").startswith("<")
+
+    def fingerprint(self, name: str) -> str:
+        return self.api(f"sofia_gateway_data {name} ivar controlplane_fingerprint")
+
+    def took(self) -> list[str]:
+        """What the control plane had it do, in order."""
+        return self.api("standin commands").splitlines()
+
+
+def _headers(stream: Any) -> dict[str, str]:
+    found: dict[str, str] = {}
+    while line := stream.readline().decode().rstrip("\n"):
+        name, _, value = line.partition(": ")
+        found[name] = value
+    return found
+
+
+class House:
+    """The control plane with its nodes, and an operator's client."""
+
+    def __init__(self, folder: Path, names: Sequence[str], settings: str = "") -> None:
+        self.folder = folder
+        operators, self.lookups, *ports = free_ports(2 + len(names))
+        self.ports = dict(zip(names, ports, strict=True))
+        self.config = folder / "config.toml"
+        self.config.write_text(
+            f'data_dir = "{folder / "var"}"\n'
+            f"[operators]\nport = {operators}\n[lookups]\nport = {self.lookups}\n"
+            f"[reconcile]\nperiod = {PERIOD}\njitter = 0\n[push]\nretry_min = 0.2\nretry_max = 0.5\n"
+            f"[event_socket]\nbackoff_min = 0.1\nbackoff_max = 0.3\n{settings}"
+        )
+        self.daemon = Process(
+            folder / "daemon.log", ["controlplane.cli", "serve", "--config", str(self.config)]
+        )
+        self.url = f"http://127.0.0.1:{operators}"
+        self.client = httpx2.Client(
+            base_url=f"{self.url}/api/v1",
+            headers={"Authorization": f"Bearer {self._token()}"},
+            timeout=20,
+        )
+        self.nodes: dict[str, Node] = {}
+
+    def start(self) -> None:
+        """Start the daemon, and wait till it can answer."""
+        self.daemon.start()
+        wait(self._ready, f"the daemon answers ({self.daemon.log.read_text()[-500:]})")
+
+    def add_nodes(self) -> None:
+        """Let every node be known, start it, and adopt it."""
+        for name, port in self.ports.items():
+            body = {"name": name, "host": "127.0.0.1", "port": port, "groups": ["all"]}
+            self.send("POST", "/nodes", {**body, "event_socket_password": ESL_PASSWORD})
+            password = self.send("GET", f"/nodes/{name}/config")["lookup_password"]
+            words = ["esl.switch", "--name", name, "--port", str(port), "--user", name]
+            words += ["--url", f"http://127.0.0.1:{self.lookups}/xml_curl", "--fast"]
+            secrets = {"SWITCH_PASSWORD": ESL_PASSWORD, "SWITCH_LOOKUP_PASSWORD": password}
+            node = Node(name, port, Process(self.folder / f"{name}.log", words, secrets))
+            node.process.start()
+            self.nodes[name] = node
+            self._connected(name)
+            self.send("POST", f"/nodes/{name}/adopt", {})
+
+    def send(self, method: str, path: str, body: Any = None) -> Any:
+        response = self.client.request(method, path, json=body)
+        assert response.is_success, f"{method} {path}: {response.text}"
+        return response.json()
+
+    def status(self, node: str) -> Any:
+        return self.send("GET", f"/nodes/{node}/status")
+
+    def _connected(self, node: str) -> None:
+        wait(lambda: self.status(node)["connected"], f"{node} is connected")
+
+    def landed(self, node: str, revision: int) -> None:
+        """Wait till the node has shown that revision."""
+        wait(lambda: self.status(node)["applied_revision"] >= revision, f"revision {revision} on {node}")
+
+    def in_sync(self) -> None:
+        """Wait till all nodes are as they should be."""
+        wait(
+            lambda: all(each["in_sync"] for each in self.send("GET", "/status")["items"]),
+            "all nodes are in sync",
+        )
+
+    def close(self) -> None:
+        self.client.close()
+        for node in self.nodes.values():
+            node.process.close()
+        self.daemon.close()
+
+    def _token(self) -> str:
+        words = ["controlplane.cli", "token", "create", "tester", "--config", str(self.config), "--json"]
+        done = subprocess.run([sys.executable, "-m", *words], capture_output=True, text=True, check=True)
+        return str(json.loads(done.stdout)["token"])
+
+    def _ready(self) -> bool:
+        assert self.daemon.child is not None
+        assert self.daemon.child.poll() is None, self.daemon.log.read_text()
+        try:
+            return httpx2.get(f"{self.url}/readyz").is_success
+        except httpx2.TransportError:
+            return False
+
+
+@contextlib.contextmanager
+def house(folder: Path, names: Sequence[str] = ("fs1", "fs2"), settings: str = "") -> Iterator[House]:
+    """A daemon with nodes that it manages; everything ends with the test."""
+    found = House(folder, names, settings)
+    try:
+        found.start()
+        found.add_nodes()
+        yield found
+    finally:
+        found.close()
