@@ -45,6 +45,7 @@ class Core:
         self.random = random.Random(config.name)  # noqa: S311
         self._sinks: set[Sink] = set()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._lasting: set[asyncio.Task[None]] = set()
         self._parser = etree.XMLParser(resolve_entities=False, no_network=True, remove_comments=True)
         self._asker = (
             None
@@ -88,15 +89,25 @@ class Core:
         """Waits ``low`` seconds of FreeSWITCH's, or anything up to ``high``."""
         await asyncio.sleep(self.scaled(low if high is None else self.random.uniform(low, high)))
 
-    def spawn(self, work: Coroutine[None, None, None], name: str) -> asyncio.Task[None]:
+    def spawn(
+        self, work: Coroutine[None, None, None], name: str, *, lasting: bool = False
+    ) -> asyncio.Task[None]:
         """Runs something beside; its failure is logged, and it ends with the switch."""
         task = asyncio.create_task(work, name=f"{self.config.name}: {name}")
         self._tasks.add(task)
+        if lasting:
+            self._lasting.add(task)
         task.add_done_callback(self._ended)
         return task
 
+    @property
+    def busy(self) -> bool:
+        """Whether anything runs beside that will end by itself."""
+        return len(self._tasks) > len(self._lasting)
+
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
+        self._lasting.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             logger.error("%s failed", task.get_name(), exc_info=error)
 

@@ -143,9 +143,9 @@ class Profile:
         self._timer = self._loop.call_at(min(dues), self._tick) if dues else None
 
     def _tick(self) -> None:
+        now = self._loop.time()
         # A timer may fire a clock's resolution early.
-        now = self._loop.time() + 0.002
-        due = [each for each in self.gateways if each.due is not None and each.due <= now]
+        due = [each for each in self.gateways if each.due is not None and each.due <= now + 0.002]
         for gateway in due:
             gateway.due = None
         gone = [gateway for gateway in due if gateway.deleted and gateway.state in ("DOWN", "NOREG")]

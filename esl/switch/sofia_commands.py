@@ -86,7 +86,7 @@ class SofiaCommands:
     async def _profile(self, words: list[str]) -> str:
         if words == ["restart", "all"]:
             self._reload()
-            for each in list(self._sofia.profiles.values()):
+            for each in [each for each in self._sofia.profiles.values() if each.age() >= _YOUNG]:
                 self._core.spawn(self._sofia.restart(each), f"restart of {each.name}")
             return ""
         if len(words) < 2:

@@ -75,7 +75,7 @@ class Printer:
                     for each in item.gateways
                 }
             told[name]["info"] = _info(item)
-        return _cjson({"profiles": told})
+        return _cjson({"profiles": told}) + "\n"
 
     def _listed(self) -> Iterator[tuple[str, str | Profile]]:
         items: dict[str, str | Profile] = {}
@@ -131,7 +131,7 @@ class Printer:
         return [each for _, profile in sorted(self._profiles.items()) for each in profile.gateways]
 
     def _pings(self, gateway: Gateway) -> bool:
-        return gateway.seconds("ping", 0) > 0 and gateway.up
+        return gateway.seconds("ping", 0) > 0
 
     def _fields(self, gateway: Gateway) -> dict[str, str]:
         profile = self._profiles[gateway.profile]
