@@ -6,9 +6,11 @@ Unlike the daemon it can be killed: everything that it does ends, and nothing is
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar, cast
+
+from sqlalchemy.orm import Session
 
 from api.listeners import Listener, bind
 from api.node_auth import NodeAuth
@@ -25,11 +27,13 @@ from controlplane.push.findings import page
 from controlplane.push.queue import Ended, Push
 from controlplane.reconcile import Mode, ReconcilePolicy, Reconciler, Subject
 from controlplane.store import Store, Vault
-from esl.commands import GatewayVariable
+from esl.commands import Command, GatewayVariable
 from esl.fleet import Fleet
 from esl.link import Link, LinkPolicy, LinkState, NodeEvent
 from esl.switch import Switch, SwitchConfig, running
 from tests.desired.house import AUTHOR, put
+
+T = TypeVar("T")
 
 POLICY = PushPolicy(
     debounce=0.02,
@@ -68,6 +72,62 @@ async def until(so: Callable[[], object] | Callable[[], Awaitable[object]], with
             await asyncio.sleep(0.005)
 
 
+class Gate:
+    """Lets everything by, until so many have passed: who comes then waits there till it is opened."""
+
+    def __init__(self) -> None:
+        self.left: int | None = None
+        self.reached = asyncio.Event()
+        self._opened = asyncio.Event()
+
+    async def by(self) -> None:
+        if self.left == 0:
+            self.reached.set()
+            await self._opened.wait()
+        elif self.left is not None:
+            self.left -= 1
+
+    def open(self) -> None:
+        self.left = None
+        self._opened.set()
+
+
+class GatedFleet(Fleet):
+    """Before and after each crossing to a node stands the gate."""
+
+    gate = Gate()
+
+    async def run(self, node: str, command: Command[T], *, timeout: float | None = None) -> T:  # noqa: ASYNC109
+        await self.gate.by()
+        outcome = await super().run(node, command, timeout=timeout)
+        await self.gate.by()
+        return outcome
+
+    async def run_many(
+        self,
+        node: str,
+        commands: Sequence[Command[Any]],
+        *,
+        timeout: float | None = None,  # noqa: ASYNC109
+    ) -> list[Any]:
+        await self.gate.by()
+        outcomes = await super().run_many(node, commands, timeout=timeout)
+        await self.gate.by()
+        return outcomes
+
+
+class GatedStore(Store):
+    """Before and after each write of a push stands the gate."""
+
+    gate = Gate()
+
+    async def write(self, work: Callable[[Session], T]) -> T:
+        await self.gate.by()
+        written = await super().write(work)
+        await self.gate.by()
+        return written
+
+
 class Middle:
     """One life of a control plane over a database; `port` is where it answers lookups."""
 
@@ -85,14 +145,16 @@ class Middle:
         self.port = port
         self.policy = policy
         self.reconciling = reconciling
+        self.gate = Gate()
         self.ended: list[Ended] = []
         self.links: list[Link] = []
         self._others: set[asyncio.Task[Any]] = set()
 
     async def start(self) -> None:
         self._others = asyncio.all_tasks()
-        self.store = await asyncio.to_thread(Store.open, self.url)
-        self.fleet = Fleet(on_event=self._on_event, on_link=self._on_link, policy=LINKS)
+        self.store = cast(GatedStore, await asyncio.to_thread(GatedStore.open, self.url))
+        self.fleet = GatedFleet(on_event=self._on_event, on_link=self._on_link, policy=LINKS)
+        self.store.gate = self.fleet.gate = self.gate
         self.desired = await asyncio.to_thread(
             Desired.open, self.store, self.vault, Enqueues(self._own_address)
         )

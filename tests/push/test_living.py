@@ -270,6 +270,8 @@ async def test_a_profile_that_is_wanted_no_more_is_stopped_with_its_gateways(url
         await land.add("fs1")
         await middle.settled("fs1")
         before = len(land.commands("fs1"))
+        # In its first ten seconds a profile does not stop.
+        await until(lambda: land["fs1"].profiles["internal"].age() > 10)
         await middle.commit(Delete(Key(Noun.GATEWAY, "gw")), Delete(Key(Noun.PROFILE, "internal")))
         await middle.settled("fs1")
         assert set(land["fs1"].profiles) == {"external"}
