@@ -308,3 +308,23 @@ def test_colour_and_progress_are_for_terminals_alone(control: Control, switch: S
         assert terminal.code() == 0
         assert "reloadxml" in terminal.screen
     assert "\x1b" not in control.done("nodes") + control.done("reload", "xml", "--all")
+
+
+def test_an_answer_that_is_broken_off_is_told_with_1(control: Control, switch: Switch) -> None:
+    add(control, "fs2", 1)
+    switch.faults.stall = True
+    with subprocess.Popen(
+        [*COMMAND, "reload", "xml", "--all"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, **speaking(control)},
+    ) as acting:
+        assert acting.stdout is not None
+        assert acting.stdout.readline().split()[:2] == ["fs2", "failed"]
+        control.process.send_signal(signal.SIGTERM)
+        said, errors = acting.communicate(timeout=PATIENCE)
+    assert (acting.returncode, said) == (1, "")
+    assert "broke off before every node had answered" in errors
+    assert len(errors.splitlines()) == 1
+    assert control.process.wait(PATIENCE) == 0
