@@ -163,7 +163,8 @@ class Dispatcher:
             self._first.pop(node, None)
         try:
             taken = await self._store.write(lambda session: queue.take(session, nodes, datetime.now(UTC)))
-        except StoreError:
+        except Exception:
+            # Whatever it was: what waits must not be forgotten for it.
             log.exception("pushes cannot be taken from the queue: they stay where they are")
             later = asyncio.get_running_loop().time() + self._policy.backoff_min
             for node in nodes:
@@ -184,7 +185,7 @@ class Dispatcher:
             try:
                 await self._ends.add(ended)
                 break
-            except StoreError:
+            except Exception:
                 log.exception("what became of push %d cannot be written", taken.push.id)
                 await asyncio.sleep(self._policy.backoff_min)
         log.info("push to %s is %s%s", node, ended.state, f": {ended.reason}" if ended.reason else "")
