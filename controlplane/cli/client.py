@@ -24,9 +24,8 @@ _PAGE = 500
 class Refused(Failure):
     """The API said no: its problem (RFC 9457) in words."""
 
-    def __init__(self, status: int, problem: Json) -> None:
+    def __init__(self, problem: Json) -> None:
         super().__init__(_sentence(problem))
-        self.status = status
 
 
 class Client:
@@ -98,7 +97,7 @@ class Client:
             raise Failure(f"{self._url} is not the control plane's API: it answered {told}")
         body = response.json()
         if response.is_error:
-            raise Refused(response.status_code, body)
+            raise Refused(body)
         return body
 
     @contextmanager

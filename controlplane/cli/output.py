@@ -5,6 +5,7 @@ can be markup or steer the terminal.
 """
 
 import json
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -21,6 +22,8 @@ Json = dict[str, Any]
 _GOOD = {"up", "yes", "applied", "managed", "ok", "REGED", "NOREG", "done", "found"}
 _BAD = {"down", "no", "stalled", "failed", "missing", "extra", "error", "FAILED", "FAIL_WAIT", "not found"}
 _SOON = {"connecting", "waiting", "running", "awaiting_restart", "warning", "observing", "unknown"}
+# Control characters (lines and tabs aside), and those that turn the direction of writing.
+_STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 # A pipe has no width: nothing that is read by a program is cut or wrapped.
 _ENDLESS = 100_000
 
@@ -58,12 +61,11 @@ class Output:
 
     def document(self, value: Any) -> None:
         """Print JSON: one document."""
-        text = json.dumps(value, ensure_ascii=False, indent=2 if sys.stdout.isatty() else None)
-        sys.stdout.write(text + "\n")
+        sys.stdout.write(_json(value, indent=2 if sys.stdout.isatty() else None) + "\n")
 
     def item(self, value: Json) -> None:
         """Print JSON: one line of a stream, at once."""
-        sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
+        sys.stdout.write(_json(value) + "\n")
         sys.stdout.flush()
 
     def say(self, *parts: str | Text) -> None:
@@ -71,8 +73,11 @@ class Output:
         self._console.print(Text.assemble(*(_safe(part) for part in parts)), soft_wrap=True)
 
     def text(self, text: str) -> None:
-        """Print a text of several lines as it is."""
-        self._console.print(_safe(text.rstrip("\n")), soft_wrap=True)
+        """Print a text of several lines; a file or a pipe gets it byte for byte."""
+        if self._console.is_terminal:
+            self._console.print(_safe(text.rstrip("\n")), soft_wrap=True)
+        else:
+            sys.stdout.write(text.rstrip("\n") + "\n")
 
     def table(self, columns: Sequence[Column], items: Iterable[Json], empty: str = "none") -> None:
         """Print a table, or say that there is nothing in it."""
@@ -127,10 +132,14 @@ def _words(value: Any) -> str:
             return str(value)
 
 
+def _json(value: Any, indent: int | None = None) -> str:
+    text = json.dumps(value, ensure_ascii=False, indent=indent)
+    return _STEERING.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
 def _safe(part: str | Text) -> Text:
     """Leave no character that a terminal would obey; lines and tabs stay."""
     text = part if isinstance(part, Text) else Text(part)
-    if all(each.isprintable() or each in "\n\t" for each in text.plain):
+    if _STEERING.search(text.plain) is None:
         return text
-    clean = "".join(each if each.isprintable() or each in "\n\t" else "\ufffd" for each in text.plain)
-    return Text(clean, text.style)
+    return Text(_STEERING.sub("\ufffd", text.plain), text.style)

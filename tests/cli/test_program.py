@@ -99,3 +99,24 @@ def test_a_proxy_of_the_environment_does_not_get_the_token(control: Control) -> 
     with socket.create_server(("127.0.0.1", 0)) as proxy:
         address = f"http://127.0.0.1:{proxy.getsockname()[1]}"
         assert control("nodes", HTTP_PROXY=address, http_proxy=address, ALL_PROXY=address).exit_code == 0
+
+
+def test_what_is_not_there_is_said_in_words(control: Control) -> None:
+    for arguments, said in (
+        (["nodes"], "no nodes"),
+        (["gateways"], "no gateways"),
+        (["pushes"], "no pushes"),
+        (["findings"], "nothing is found wrong"),
+        (["get", "domain"], "no domains"),
+        (["revisions"], "no revisions"),
+    ):
+        assert control.done(*arguments) == said + "\n"
+        found = control.json(*arguments)
+        assert found.get("items", found.get("gateways")) == []
+
+
+def test_jobs_are_listed_and_run(control: Control) -> None:
+    assert "reconcile-gateways" in control.done("jobs")
+    assert control.done("jobs", "--run", "retention").startswith("retention: done")
+    last = {job["name"]: job["last"] for job in control.json("jobs")["items"]}["retention"]
+    assert last["outcome"] == "done"
