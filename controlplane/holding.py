@@ -47,8 +47,9 @@ class _Door:
 class Holding:
     """Owns the task that follows the catalog's nodes with the fleet."""
 
-    def __init__(self, fleet: Holds, open_secrets: OpenSecrets) -> None:
+    def __init__(self, fleet: Holds, open_secrets: OpenSecrets, *, retry: float = RETRY_SECONDS) -> None:
         self._fleet = fleet
+        self._retry = retry
         self._open = open_secrets
         self._wanted: dict[str, _Door] = {}
         self._held: dict[str, _Door] = {}
@@ -78,10 +79,14 @@ class Holding:
             self._changed.clear()
             try:
                 await self._adjust(dict(self._wanted))
+                continue
             except StoreError as error:
                 log.warning("nodes' passwords cannot be opened, trying again: %s", error)
-                await asyncio.sleep(RETRY_SECONDS)
-                self._changed.set()
+            except Exception:
+                # Whatever it was: the nodes must not be left to themselves for it.
+                log.exception("nodes cannot be held as they should be, trying again")
+            await asyncio.sleep(self._retry)
+            self._changed.set()
 
     async def _adjust(self, wanted: Mapping[str, _Door]) -> None:
         for name in self._held.keys() - wanted.keys():
