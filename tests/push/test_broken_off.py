@@ -78,3 +78,32 @@ async def _break_off(land: World, middle: Middle, number: int, politely: bool) -
         await middle.kill()
     await land.again()
     return True
+
+
+@asynchronous
+async def test_a_killed_daemons_pushes_are_taken_up(database_url: str, vault: Vault) -> None:
+    """On each database, while the node is away and is restarted, too."""
+    async with world(database_url, vault, [DOMAIN, *everything(0)]) as land:
+        await land.add("fs1")
+        await land.middle.settled("fs1")
+        since = len(land.commands("fs1"))
+        assert await _break_off(land, land.middle, 8, politely=False)
+        await land.middle.settled("fs1")
+        await check(land, 8, since)
+        middle = land.middle
+        middle.gate.left = 1
+        await middle.commit(*everything(9))
+        await middle.gate.reached.wait()
+        await middle.kill()
+        await land.reboot("fs1")
+        middle = await land.again()
+        # Nobody answered it while it came up, so that mod_sofia did not load; somebody sees to that.
+        await land.api("fs1", "load mod_sofia")
+
+        async def in_sync() -> bool:
+            return (await middle.status("fs1")).in_sync is True
+
+        await until(in_sync)
+        assert await middle.runs("fs1", {"gw"})
+        assert land["fs1"].profiles["external"].settings["context"] == "context-9"
+        assert await land.api("fs1", "acl 10.0.9.1 lan") == "true"

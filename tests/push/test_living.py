@@ -467,3 +467,102 @@ async def test_a_node_deleted_while_it_is_pushed_to_leaves_nothing(url: str, vau
         assert {each.state for each in await middle.pushes("fs1")} <= {State.APPLIED, State.SUPERSEDED}
         assert set(await middle.pusher.statuses()) == {"fs2"}
         land["fs1"].faults.stall = False
+
+
+@asynchronous
+async def test_a_users_gateway_comes_and_goes_as_any_other(url: str, vault: Vault) -> None:
+    def user(*passwords: str) -> Put:
+        params = {"username": "u", "proxy": "127.0.0.1:5099", "register": "false"}
+        gateways = [{"name": "own", "params": {**params, "password": each}} for each in passwords]
+        return put(Noun.USER, "1", "a.example", params={"password": "p"}, gateways=gateways)
+
+    parsing = put(
+        Noun.PROFILE,
+        "external",
+        params={"sip-port": "5080"},
+        domains=[{"name": "all", "alias": False, "parse": True}],
+    )
+    async with world(url, vault, (parsing, put(Noun.DOMAIN, "a.example"), user())) as land:
+        middle = land.middle
+        await land.add("fs1")
+        await middle.settled("fs1")
+        before = len(land.commands("fs1"))
+        for password in ("first", "second"):
+            await middle.commit(user(password))
+            await middle.settled("fs1")
+            assert middle.last().state is State.APPLIED
+            assert land["fs1"].gateways["own"].params["password"] == password
+        await middle.commit(user())
+        await middle.settled("fs1")
+        assert not land["fs1"].gateways
+        assert land.commands("fs1")[before:] == [
+            "sofia profile external rescan",
+            "sofia profile external killgw own",
+            "sofia profile external rescan",
+            "sofia profile external killgw own",
+        ]
+
+
+@asynchronous
+async def test_a_node_that_reboots_while_it_is_pushed_to_is_compared(url: str, vault: Vault) -> None:
+    async with world(url, vault, (EXTERNAL, gateway("gw"))) as land:
+        middle = land.middle
+        await land.add("fs1")
+        await middle.settled("fs1")
+        # The gateway is killed, and before it can be started again the node is gone.
+        land["fs1"].faults.errors["startgw"] = "-ERR going down"
+        await middle.commit(gateway("gw", "second"))
+        await until(lambda: "sofia profile external startgw gw" in land.commands("fs1"))
+        land["fs1"].faults.errors.clear()
+        await land.reboot("fs1")
+        await until(lambda: any(each.core_uuid == land["fs1"].core_uuid for each in middle.ended))
+        await middle.settled("fs1")
+        assert await middle.runs("fs1", {"gw"})
+        assert (await middle.status("fs1")).in_sync is True
+
+
+@asynchronous
+async def test_a_probe_that_the_nodes_disk_answers_is_no_proof(url: str, vault: Vault) -> None:
+    """Its files hold a document of that name; we were never asked."""
+    probe = (
+        '<document type="freeswitch/xml"><section name="configuration">'
+        '<configuration name="controlplane_probe.conf"><settings/></configuration></section></document>'
+    )
+    async with world(url, vault, (EXTERNAL, gateway("gw"))) as land:
+        middle = land.middle
+        await land.add("fs1", disk={"controlplane_probe.conf": probe})
+        await middle.settled("fs1")
+        land["fs1"].faults.lookups_blocked = True
+        await middle.commit(gateway("gw", "second"))
+        await middle.waiting_for("fs1", "came to the node from somewhere else than from us")
+        assert land["fs1"].gateways["gw"].params["password"] == "first"
+        land["fs1"].faults.lookups_blocked = False
+        await middle.settled("fs1")
+        assert await middle.runs("fs1", {"gw"})
+
+
+@asynchronous
+async def test_a_profile_restarted_by_hand_while_a_push_runs_is_noticed(url: str, vault: Vault) -> None:
+    async with world(url, vault, (EXTERNAL, INTERNAL)) as land:
+        middle = land.middle
+        await land.add("fs1")
+        await middle.settled("fs1")
+        await middle.commit(put(Noun.PROFILE, "external", params={"sip-port": "5081", "context": "public"}))
+        await middle.settled("fs1")
+        assert (await middle.status("fs1")).in_sync is False
+        # A push that has nothing to do with it waits for a gateway to go.
+        middle.gate.left = 3
+        await middle.commit(gateway("gw", profile="internal"))
+        await middle.gate.reached.wait()
+        assert middle.pusher.busy("fs1")
+        await until(lambda: _restarted(land, "external"))
+        await until(
+            lambda: land["fs1"].profiles.get("external") and land["fs1"].profiles["external"].port == 5081
+        )
+        middle.gate.open()
+
+        async def in_sync() -> bool:
+            return (await middle.status("fs1")).in_sync is True
+
+        await until(in_sync)
+        assert await middle.runs("fs1", {"gw"})
