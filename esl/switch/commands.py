@@ -112,16 +112,10 @@ class Commands:
 
     async def _xml_locate(self, arguments: str) -> str:
         words = arguments.split()
-        if len(words) == 1:
-            words += ["", "", ""]
-        if len(words) != 4:
+        if len(words) not in (1, 4):
             return "-ERR bad args\n"
-        section, tag, key, value = words
-        told = (
-            ()
-            if not tag
-            else (("section", section), ("tag", tag), ("tag_attr_name", key), ("tag_attr_val", value))
-        )
+        told = tuple(zip(("section", "tag", "tag_attr_name", "tag_attr_val"), words, strict=False))
+        section, tag, key, value = words if len(words) == 4 else (*words, "", "", "")
         found = await self._core.locate(Question(section, tag, key, value, told), _LOCATE)
         return "can't find anything\n" if found is None else written(found)
 

@@ -107,20 +107,17 @@ def _merge(user: etree._Element, givers: list[etree._Element], domain: etree._El
     made = copy.deepcopy(user)
     made.tail = None
     made.set("domain-name", domain.get("name", ""))
-    for tag, child in (
-        ("profile-variables", "variable"),
-        ("params", "param"),
-        ("variables", "variable"),
-    ):
+    kinds = (("profile-variables", "variable"), ("params", "param"), ("variables", "variable"))
+    for index, (tag, child) in enumerate(kinds):
         into = made.find(tag)
         if into is None:
-            into = etree.SubElement(made, tag)
+            into = etree.Element(tag)
+            made.insert(index, into)
         own = {each.get("name") for each in into.iterfind(child)}
         for giver in givers:
-            for each in giver.iterfind(f"{tag}/{child}"):
-                if each.get("name") not in own:
-                    own.add(each.get("name"))
-                    into.append(copy.deepcopy(each))
+            given = [each for each in giver.iterfind(f"{tag}/{child}") if each.get("name") not in own]
+            own.update(each.get("name") for each in given)
+            into[:0] = [copy.deepcopy(each) for each in given]
     return made
 
 

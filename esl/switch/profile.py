@@ -31,6 +31,7 @@ class Profile:
         self.port = self.sip_port
         self.gateways: list[Gateway] = []
         self.aliases: set[str] = set()
+        self.worker: asyncio.Task[None] | None = None
         self._core = core
         self._registry = registry
         self._loop = asyncio.get_running_loop()

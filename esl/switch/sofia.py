@@ -1,5 +1,7 @@
 """mod_sofia's configuration: what it fetches and when, and the profiles that come of it (sofia.c)."""
 
+import asyncio
+
 from lxml import etree
 
 from esl.switch.core import Core
@@ -36,8 +38,11 @@ class Sofia:
         config = await self._config((), _CONFIG)
         if config is None:
             return False
-        for element in config.iterfind("profiles/profile"):
-            self._start(element)
+        started = [self._start(element) for element in config.iterfind("profiles/profile")]
+        workers = [
+            profile.worker for profile in started if profile is not None and profile.worker is not None
+        ]
+        await asyncio.gather(*workers)
         return True
 
     async def unload(self) -> None:
@@ -142,7 +147,7 @@ class Sofia:
         self.profiles[name] = profile
         told = [("service", "_sip._udp,_sip._tcp,_sip._sctp"), ("port", str(profile.port))]
         self._core.fire("PUBLISH", _PUBLISHED, [*told, *profile.headers()])
-        self._core.spawn(self._work(profile), f"profile {name}")
+        profile.worker = self._core.spawn(self._work(profile), f"profile {name}")
         return profile
 
     async def _fail_to_bind(self, profile: Profile) -> None:

@@ -101,7 +101,7 @@ async def until(condition: Callable[[], object], what: str) -> None:
     """Waits till something holds."""
     async with asyncio.timeout(PATIENCE):
         try:
-            while not condition():
+            while not condition():  # noqa: ASYNC110 - what is waited for tells nobody
                 await asyncio.sleep(0.002)
         except TimeoutError:
             raise AssertionError(f"never: {what}") from None
