@@ -99,9 +99,9 @@ async def client(
 
 async def until(condition: Callable[[], object], what: str) -> None:
     """Waits till something holds."""
-    async with asyncio.timeout(PATIENCE):
-        try:
+    try:
+        async with asyncio.timeout(PATIENCE):
             while not condition():  # noqa: ASYNC110 - what is waited for tells nobody
                 await asyncio.sleep(0.002)
-        except TimeoutError:
-            raise AssertionError(f"never: {what}") from None
+    except TimeoutError:
+        raise AssertionError(f"never: {what}") from None
