@@ -5,6 +5,7 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, TypeAlias
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
@@ -79,7 +80,6 @@ class Jobs:
         if self._scheduler is None:
             return
         self._stopping = True
-        # Its own shutdown cancels coroutines, whatever it is told: wait first.
         self._scheduler.pause()
         tasks = set(self._running.values())
         if tasks:
@@ -93,13 +93,7 @@ class Jobs:
 
     async def run_now(self, name: str) -> Mapping[str, Any]:
         """Run a job, or wait for the run under way; gives what it tells. Raises KeyError for no job."""
-        job = self._jobs[name]
-        task = self._running.get(name)
-        if task is None:
-            task = asyncio.create_task(self._run(job), name=f"job {name}")
-            self._running[name] = task
-            task.add_done_callback(lambda _: self._running.pop(name, None))
-        detail: Mapping[str, Any] = await asyncio.shield(task)
+        detail: Mapping[str, Any] = await asyncio.shield(self._begin(name))
         return detail
 
     async def statuses(self) -> list[JobStatus]:
@@ -123,14 +117,18 @@ class Jobs:
         return found
 
     async def _fire(self, name: str) -> None:
-        if self._stopping:
-            return
-        try:
-            await self.run_now(name)
-        except StoreError as error:
-            log.warning("job %s: %s", name, error)
-        except Exception:
-            log.exception("job %s failed", name)
+        """Begin a run unless one is under way; not waited for, as the scheduler cancels what it waits for."""
+        if not self._stopping and name not in self._running:
+            self._begin(name).add_done_callback(partial(_log_failure, name))
+
+    def _begin(self, name: str) -> asyncio.Task[Any]:
+        """Begin a run of the job, or give the one under way."""
+        task = self._running.get(name)
+        if task is None:
+            task = asyncio.create_task(self._run(self._jobs[name]), name=f"job {name}")
+            self._running[name] = task
+            task.add_done_callback(lambda _: self._running.pop(name, None))
+        return task
 
     async def _run(self, job: Job) -> Mapping[str, Any]:
         started = datetime.now(UTC)
@@ -166,6 +164,14 @@ def told(compared: Sequence[Compared]) -> dict[str, Any]:
         "repairing": sum(each.pushed for each in compared),
         "not_read": sum(bool(each.error) for each in compared),
     }
+
+
+def _log_failure(name: str, run: asyncio.Task[Any]) -> None:
+    error = run.exception() if not run.cancelled() else None
+    if isinstance(error, StoreError):
+        log.warning("job %s: %s", name, error)
+    elif error is not None:
+        log.error("job %s failed", name, exc_info=error)
 
 
 def _begun(session: Session, name: str, at: datetime) -> int:
