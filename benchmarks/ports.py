@@ -1,19 +1,18 @@
 """Free ports of loopback."""
 
+import random
 import socket
 from contextlib import ExitStack
 
+# Below the ports that the kernel gives to outgoing connections, which could take one before it is used.
+_FIRST, _LAST = 20_000, 32_000
+
 
 def free_ports(count: int) -> list[int]:
-    """Give so many ports that were free a moment ago, all different."""
-    with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
-        return [each.getsockname()[1] for each in sockets]
-
-
-def consecutive_ports(count: int) -> list[int]:
-    """Give so many ports in a row that were free a moment ago, below those that the kernel gives out."""
-    for first in range(20_000, 32_000 - count, count):
+    """Give so many ports in a row that were free a moment ago."""
+    starts = list(range(_FIRST, _LAST - count, count))
+    random.shuffle(starts)
+    for first in starts:
         with ExitStack() as stack:
             try:
                 for port in range(first, first + count):

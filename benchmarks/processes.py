@@ -1,6 +1,7 @@
 """The processes of a benchmark, each its own interpreter: the daemon, stand-in nodes, load."""
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -17,12 +18,14 @@ PATIENCE = 60.0
 
 
 @contextmanager
-def python(module: str, *arguments: str, output: Path) -> Iterator[subprocess.Popen[bytes]]:
+def python(module: str, *arguments: str, output: Path, nice: int = 0) -> Iterator[subprocess.Popen[bytes]]:
     """Run `python -m module`, its output into a file; terminated on the way out."""
     with output.open("wb") as log:
         child = subprocess.Popen(
             [sys.executable, "-m", module, *arguments], stdout=log, stderr=subprocess.STDOUT
         )
+    if nice:
+        os.setpriority(os.PRIO_PROCESS, child.pid, nice)
     try:
         yield child
     finally:

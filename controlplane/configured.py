@@ -36,6 +36,7 @@ def push_policy(settings: Push) -> PushPolicy:
         debounce=settings.debounce,
         debounce_most=settings.debounce_max,
         at_once=settings.parallel,
+        begun_per_second=settings.per_second,
         attempts=settings.attempts,
         backoff_min=settings.retry_min,
         backoff_max=settings.retry_max,

@@ -76,6 +76,7 @@ class Push(_Section):
     debounce: Seconds = 0.2
     debounce_max: Seconds = 1.0
     parallel: Annotated[int, Field(ge=1, le=10000)] = 64
+    per_second: Annotated[float, Field(ge=1, le=10000)] = 120.0
     deadline: Seconds = 60.0
     retry_min: Seconds = 1.0
     retry_max: Seconds = 300.0

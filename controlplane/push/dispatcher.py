@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from controlplane.logs import about
 from controlplane.push import findings, queue
 from controlplane.push.batch import Batch
+from controlplane.push.pace import Pace
 from controlplane.push.policy import PushPolicy
 from controlplane.push.queue import Ended, State, Taken
 from controlplane.push.runner import Runner
@@ -45,6 +46,7 @@ class Dispatcher:
         self._loop: asyncio.Task[None] | None = None
         self._taking: asyncio.Task[None] | None = None
         self._stopping = False
+        self._pace = Pace(policy.begun_per_second, policy.begun_at_once)
         self._ends: Batch[Ended] = Batch(self._write, linger=policy.linger)
 
     async def start(self) -> None:
@@ -140,13 +142,19 @@ class Dispatcher:
             ready = [node for node in self._due if node not in self._running and self._may(node)]
             now = clock.time()
             room = self._policy.at_once - len(self._running)
-            due = sorted((node for node in ready if self._due[node] <= now), key=self._due.__getitem__)
-            if due and room > 0:
-                self._taking = asyncio.create_task(self._take(due[:room]), name="taking pushes")
+            begin = min(room, self._pace.allowed(now))
+            due = sorted((node for node in ready if self._due[node] <= now), key=self._due.__getitem__)[
+                :begin
+            ]
+            if due:
+                self._pace.take(len(due))
+                self._taking = asyncio.create_task(self._take(due), name="taking pushes")
                 await asyncio.wait({self._taking})
                 self._taking = None
                 continue
             wait = min((self._due[node] for node in ready), default=None) if room > 0 else None
+            if wait is not None and begin == 0:
+                wait = max(wait, self._pace.next())
             try:
                 async with asyncio.timeout(max(wait - now, 0) if wait is not None else None):
                     await self._wake.wait()

@@ -32,6 +32,9 @@ class PushPolicy:
     """... but the first of them waits no longer than this."""
     at_once: int = 64
     """Nodes that are pushed to at the same time."""
+    begun_per_second: float = 120.0
+    """Pushes begun: each makes its node ask us, and other lookups want their answers meanwhile."""
+    begun_at_once: int = 4
     attempts: int = 6
     """After so many failures that time alone does not cure, a push stalls."""
     backoff_min: float = 1.0

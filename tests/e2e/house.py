@@ -14,6 +14,8 @@ from typing import Any
 
 import httpx2
 
+from benchmarks.ports import free_ports
+
 PATIENCE = 30.0
 ESL_PASSWORD = "ClueCon"
 PERIOD = 2.0
@@ -27,13 +29,6 @@ def wait(so: Callable[[], Any], what: str, patience: float = PATIENCE) -> Any:
         assert time.monotonic() < end, f"waited in vain for: {what}"
         time.sleep(0.02)
     return found
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports of loopback that were free a moment ago."""
-    with contextlib.ExitStack() as stack:
-        found = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
-        return [each.getsockname()[1] for each in found]
 
 
 class Process:
