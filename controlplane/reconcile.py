@@ -143,8 +143,12 @@ class Reconciler:
             async with turns:
                 return await self._node(name, chosen, stalled.get(name, Touches()), since)
 
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(one(name), name=f"compare {name}") for name in names]
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(one(name), name=f"compare {name}") for name in names]
+        except ExceptionGroup as errors:
+            # The first ends the others; all have the same cause.
+            raise errors.exceptions[0] from errors
         return [task.result() for task in tasks]
 
     async def _node(

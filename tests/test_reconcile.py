@@ -11,6 +11,7 @@ from controlplane.observed.drift import Kind
 from controlplane.push.queue import State
 from controlplane.reconcile import Compared, Mode, ReconcilePolicy, Subject
 from controlplane.store import Vault, upgrade
+from controlplane.store.errors import DatabaseUnreachable
 from tests.desired.house import put
 from tests.push.living import EXTERNAL, INTERNAL, RECONCILING, World, gateway, until, world
 from tests.push.loop import asynchronous
@@ -277,3 +278,15 @@ async def test_no_nodes_are_no_work(url: str, vault: Vault) -> None:
     async with world(url, vault) as land:
         assert await land.middle.reconciler.run() == []
         assert await land.middle.reconciler.run(["unknown"]) == []
+
+
+@asynchronous
+async def test_a_database_that_is_away_is_said_so(url: str, vault: Vault) -> None:
+    async with world(url, vault, (EXTERNAL,)) as land:
+        await land.add("fs1", "fs2")
+        await land.middle.settled("fs1", "fs2")
+        land.middle.store.error = DatabaseUnreachable("away")
+        with pytest.raises(DatabaseUnreachable, match="away"):
+            await land.middle.reconciler.run()
+        land.middle.store.error = None
+        assert await land.middle.reconciler.run() == [Compared("fs1"), Compared("fs2")]

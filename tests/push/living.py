@@ -117,11 +117,14 @@ class GatedFleet(Fleet):
 
 
 class GatedStore(Store):
-    """Before and after each write of a push stands the gate."""
+    """Before and after each write of a push stands the gate; with an `error` none comes that far."""
 
     gate = Gate()
+    error: Exception | None = None
 
     async def write(self, work: Callable[[Session], T]) -> T:
+        if self.error is not None:
+            raise self.error
         await self.gate.by()
         written = await super().write(work)
         await self.gate.by()
