@@ -60,10 +60,13 @@ async def test_broken_off_anywhere(url: str, vault: Vault, politely: bool) -> No
 
 async def _break_off(land: World, middle: Middle, number: int, politely: bool) -> bool:
     """Commit this round's state and end the daemon at that point of its push; False: it was through."""
-    ended = len(middle.ended)
     middle.gate.left = number - 1
-    await middle.commit(*everything(number))
-    await until(lambda: middle.gate.reached.is_set() or len(middle.ended) > ended)
+    revision = (await middle.commit(*everything(number))).number
+
+    def through() -> bool:
+        return any(ended.attempted_revision >= revision for ended in middle.ended)
+
+    await until(lambda: middle.gate.reached.is_set() or through())
     middle.gate.left = None
     if not middle.gate.reached.is_set():
         return False
