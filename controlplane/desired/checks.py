@@ -13,7 +13,7 @@ from typing import assert_never
 from controlplane.desired import markup
 from controlplane.desired.codec import ref_from_text
 from controlplane.desired.errors import FieldError, Invalid
-from controlplane.desired.text import wrong_label, wrong_name, wrong_text, wrong_word
+from controlplane.desired.text import wrong_gateway, wrong_label, wrong_name, wrong_text, wrong_word
 from controlplane.desired.values import (
     Acl,
     Context,
@@ -76,7 +76,7 @@ def _check(value: Value) -> Wrong:
         case Profile():
             yield from _profile(value)
         case Gateway():
-            yield from _says("name", wrong_word(value.name))
+            yield from _says("name", wrong_gateway(value.name))
             yield from _says("profile", wrong_word(value.profile))
             if value.placed_on is not None:
                 yield from _says("placed_on", wrong_word(value.placed_on))
@@ -158,7 +158,7 @@ def _user(user: User) -> Wrong:
 
 
 def _user_gateway(gateway: UserGateway, path: str) -> Wrong:
-    yield from _says(f"{path}name", wrong_word(gateway.name))
+    yield from _says(f"{path}name", wrong_gateway(gateway.name))
     yield from _params(gateway.params, gateway.variables, path)
     yield from _not_ours(gateway.variables, f"{path}variables")
 

@@ -25,7 +25,7 @@ def wrong_text(text: str) -> str | None:
 
 
 def wrong_word(name: str) -> str | None:
-    """Say why a name cannot be that of a node, node group, profile or gateway, or None.
+    """Say why a name cannot be that of a node, node group or profile, or None.
 
     sofia.c:3770 takes only `^[\\w.\\-_]+$` for a gateway; all of these are words in commands.
     """
@@ -36,6 +36,13 @@ def wrong_word(name: str) -> str | None:
     if _WORD.fullmatch(name) is None:
         return "may hold only letters, digits, and . _ - (not - or . at its start)"
     return None
+
+
+def wrong_gateway(name: str) -> str | None:
+    """Say why a name cannot be that of a gateway, or None."""
+    if name.lower() in ("all", "_all_"):
+        return "means every gateway in FreeSWITCH's commands"
+    return wrong_word(name)
 
 
 def wrong_name(name: str) -> str | None:
