@@ -30,6 +30,7 @@ from esl.commands import (
     ReloadXml,
     StartGateway,
 )
+from esl.errors import CommandRejected
 
 
 class Act(StrEnum):
@@ -281,6 +282,11 @@ class _Planning:
     def _queues(self, should: WantedDocument) -> None:
         name = should.name
         if should.digest != self.applied.documents.get(name) and should.queues:
+            unnamed = [queue for queue in should.queues if not _sendable(queue)]
+            if unnamed:
+                what = f"no command can name the queue {unnamed[0]!r}"
+                self.held.append(Held(Wait.RESTART, f"document/{name}", what))
+                return
             self.reloads += [
                 Step(Act.RELOAD_QUEUE, queue, CallcenterQueueReload(queue), f"{name} changed")
                 for queue in should.queues
@@ -336,6 +342,15 @@ class _Planning:
             return min(self.rescans)
         running = sorted(name for name in self.wanted.profiles if self.runs(name))
         return running[0] if running else None
+
+
+def _sendable(queue: str) -> bool:
+    """Whether a command can name the queue: FreeSWITCH expands `$${x}` in XML, but not in commands."""
+    try:
+        CallcenterQueueReload(queue)
+    except CommandRejected:
+        return False
+    return "$${" not in queue
 
 
 def to_read(touches: Touches, wanted: Wanted, applied: Applied) -> Mapping[str, frozenset[str]]:

@@ -330,6 +330,20 @@ def test_callcenter_reloads_its_queues_and_holds_the_rest() -> None:
     assert [each.what for each in both.held] == ["document/callcenter.conf/rest"]
 
 
+@pytest.mark.parametrize("queue", ["two words", "it's", "support@$${domain}"])
+def test_a_queue_that_no_command_can_name_waits_for_a_restart_and_holds_nothing_else_up(queue: str) -> None:
+    should = wanted(
+        gateway("gw"), documents=[WantedDocument("callcenter.conf", "2", queues=("a", queue), rest="1")]
+    )
+    known = applied(wanted(documents=[WantedDocument("callcenter.conf", "1", queues=("a",), rest="1")]))
+    found = planned(EVERYTHING, should, seen(modules=["mod_callcenter"]), known)
+    assert lines(found) == ["sofia profile external startgw gw"]
+    [held] = found.held
+    assert (held.wait, held.what) == (Wait.RESTART, "document/callcenter.conf")
+    assert queue in held.reason or repr(queue) in held.reason
+    assert not found.documents
+
+
 def test_the_order_is_what_goes_then_what_comes_then_the_lists() -> None:
     should = wanted(
         gateway("moved", profile="internal"),
