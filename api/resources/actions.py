@@ -1,8 +1,9 @@
 """What operators have nodes do, now: rescan, reload, reloadxml, reloadacl, flush.
 
 An explicit action goes to the nodes that were chosen whatever their mode, observing ones too.
-It takes its turn with the node's pushes. Results come as they arrive, one JSON object a
-line (`application/x-ndjson`): `{"node", "ok": true, "reply"}` or `{"node", "ok": false, "error"}`.
+It takes its turn with the node's pushes, and like them waits for the node's proof that it can fetch
+from us. Results come as they arrive, one JSON object a line (`application/x-ndjson`):
+`{"node", "ok": true, "reply"}` or `{"node", "ok": false, "error"}`.
 """
 
 import asyncio
@@ -43,8 +44,6 @@ class Action(Selection):
     """What every action takes: the nodes."""
 
     word: ClassVar[str]
-    breaking: ClassVar[bool] = False
-    """Whether a node that cannot fetch from us would lose what it holds."""
 
     async def commands(self, daemon: Daemon) -> Sequence[Command[Any]]:
         """Give the commands for each node; raises CommandRejected for what cannot be sent."""
@@ -66,7 +65,6 @@ class Reload(Action):
     """Reload a module."""
 
     word = "reload"
-    breaking = True
     module: Name
 
     async def commands(self, daemon: Daemon) -> Sequence[Command[Any]]:
@@ -88,7 +86,6 @@ class ReloadAclAction(Action):
     """Have a node fetch its ACL lists anew."""
 
     word = "reloadacl"
-    breaking = True
 
     async def commands(self, daemon: Daemon) -> Sequence[Command[Any]]:
         """One."""
@@ -139,7 +136,7 @@ async def _start(request: Request, action: Action) -> Response:
         raise invalid([FieldProblem("", str(error))]) from None
     detail = {"nodes": nodes, "commands": [command.shown for command in commands]}
     await audit(daemon.store, author_of(request), action.word, detail=detail)
-    stream = results(nodes, lambda node: _act(daemon, node, commands, probe=action.breaking))
+    stream = results(nodes, lambda node: _act(daemon, node, commands))
     return StreamingResponse(stream, media_type="application/x-ndjson")
 
 
@@ -164,11 +161,12 @@ async def results(nodes: Sequence[str], act: Callable[[str], Awaitable[Outcome]]
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _act(daemon: Daemon, node: str, commands: Sequence[Command[Any]], *, probe: bool) -> Outcome:
+async def _act(daemon: Daemon, node: str, commands: Sequence[Command[Any]]) -> Outcome:
     replies = []
     try:
         async with daemon.pusher.serial(node):
-            if probe:
+            # One user's flush needs nothing of us; all else makes the node fetch, or lose what it holds.
+            if not all(isinstance(command, FlushUser) for command in commands):
                 await daemon.pusher.prove(node)
             for command in commands:
                 replies.append(_reply(await daemon.fleet.run(node, command)))

@@ -238,6 +238,26 @@ def test_every_node_tells_how_it_went(control: Control, switch: Switch) -> None:
     assert any(line.startswith("xml_flush_cache") for line in sent)
 
 
+def test_a_node_that_cannot_fetch_from_us_is_sent_nothing_that_it_would_suffer_from(
+    control: Control, switch: Switch
+) -> None:
+    switch.faults.lookups_blocked = True
+    sent = len(switch.commands)
+    for command in (
+        ("rescan", "external"),
+        ("reload", "xml"),
+        ("reload", "acl"),
+        ("reload", "mod_sofia"),
+        ("flush", "--everything"),
+    ):
+        [told] = map(json.loads, control(*command, "--node", "fs1", "--json").stdout.splitlines())
+        assert (told["ok"], "cannot fetch from us" in told["error"]) == (False, True), (command, told)
+    since = [line for line in list(switch.commands)[sent:]]
+    assert not [line for line in since if line.split()[0] in ("sofia", "reload", "reloadxml", "reloadacl")]
+    assert not [line for line in since if line.startswith("xml_flush_cache")]
+    assert control("flush", "1001@acme.example", "--node", "fs1").exit_code == 0
+
+
 def test_wrong_use_of_actions_is_refused_before_anything_is_sent(control: Control) -> None:
     for arguments, said in (
         (("rescan", "external"), "--node NAME, --group GROUP or --all"),
