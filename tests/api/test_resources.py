@@ -1,11 +1,14 @@
 import json
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Barrier
 from urllib.parse import quote
 
 import pytest
 
+from controlplane.settings import Database
 from tests.api.examples import EXAMPLES, MARKERS, Example
-from tests.api.living import Operator
+from tests.api.living import Operator, living
 
 
 @pytest.fixture
@@ -261,6 +264,23 @@ def test_many_writers_of_one_row_lose_nothing(filled: Operator) -> None:
     assert sorted(stands["aliases"]) == sorted(f"alias-{writer}" for writer in range(24))
     assert stands["version"] == first + 24
     assert overtaken > 0
+
+
+def test_of_many_writers_of_a_version_one_wins_on_each_database(tmp_path: Path, database_url: str) -> None:
+    with living(tmp_path, database=Database(url=database_url)) as operator:
+        operator.done("PUT", "/profiles/external", {"params": {"sip-port": "5080"}})
+        for version in (1, 2, 3):
+            together = Barrier(8)
+
+            def write(writer: int, version: int = version, together: Barrier = together) -> int:
+                together.wait()
+                body = {"params": {"sip-port": str(6000 + 100 * version + writer)}}
+                status = operator("PUT", "/profiles/external", body, if_match=f'"{version}"').status_code
+                return int(status)
+
+            with ThreadPoolExecutor(8) as pool:
+                assert sorted(pool.map(write, range(8))) == [200, *[412] * 7]
+        assert operator.done("GET", "/profiles/external")["version"] == 4
 
 
 def test_a_rollback_brings_rows_and_passwords_back(filled: Operator) -> None:
