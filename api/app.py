@@ -48,8 +48,8 @@ def lookups_app(daemon: Daemon, nodes: NodeAuth) -> ASGIApp:
     beside = Starlette(routes=health.routes())
     beside.router.redirect_slashes = False  # a redirected lookup loses its parameters
     beside.state.daemon = daemon
-    limit = daemon.settings.lookups.body_limit
-    return XmlCurl(daemon.answers, nodes, body_limit=limit, otherwise=beside)
+    limit, refused = daemon.settings.lookups.body_limit, daemon.refusals.note
+    return XmlCurl(daemon.answers, nodes, on_refused=refused, body_limit=limit, otherwise=beside)
 
 
 def operators_app(daemon: Daemon, lookups: Address) -> ASGIApp:

@@ -158,17 +158,19 @@ class XmlCurl:
             await _reply(send, 404, f"lookups are asked at {PATH}")
 
     def _refused(self, node: str | None, reason: str) -> None:
-        log.warning("a lookup of %s is refused: %s", node or "an unknown caller", reason)
+        about = {"node": node} if node is not None else {}
+        log.warning("a lookup of %s is refused: %s", node or "an unknown caller", reason, extra=about)
         if self._on_refused is not None:
             self._on_refused(node, reason)
 
 
 async def _failed(caller: Caller, error: AnswerError, send: Send) -> None:
+    about = {"node": caller.name}
     if isinstance(error, Unanswerable):
-        log.warning("a lookup of %s cannot be answered: %s", caller.name, error)
+        log.warning("a lookup of %s cannot be answered: %s", caller.name, error, extra=about)
         await _reply(send, 503, str(error))
     else:
-        log.error("a lookup of %s cannot be answered", caller.name, exc_info=error)
+        log.error("a lookup of %s cannot be answered", caller.name, exc_info=error, extra=about)
         await _reply(send, 503, "what is stored cannot be given to FreeSWITCH")
 
 

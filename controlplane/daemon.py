@@ -22,6 +22,7 @@ from controlplane.desired.state import Desired
 from controlplane.desired.values import NodeMode, SecretRef
 from controlplane.holding import Holding
 from controlplane.jobs import Jobs
+from controlplane.observed.refusals import Refusals
 from controlplane.operators import Operators
 from controlplane.push import Enqueues, Pusher, Wants
 from controlplane.reconcile import Reconciler
@@ -49,6 +50,7 @@ class Daemon:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.started = False
+        self.refusals = Refusals()
         self._stopping = AsyncExitStack()
 
     async def start(self) -> None:

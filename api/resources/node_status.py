@@ -10,6 +10,7 @@ from api.middle import daemon_of
 from api.paths import route
 from api.problems import Problem, not_found
 from api.times import told
+from controlplane.daemon import Daemon
 from controlplane.observed.conditions import NodeStatus, OpenPush
 from controlplane.observed.errors import ObservedError
 from controlplane.push.errors import PushError, UnknownNode
@@ -28,14 +29,16 @@ def routes() -> list[BaseRoute]:
 
 async def listed(request: Request) -> Response:
     """Tell how every node is doing, sorted by name; the whole fleet, for it is one small row a node."""
-    found = await daemon_of(request).pusher.statuses()
-    return JSONResponse({"items": [_shown(found[name]) for name in sorted(found)]})
+    daemon = daemon_of(request)
+    found = await daemon.pusher.statuses()
+    return JSONResponse({"items": [_shown(daemon, found[name]) for name in sorted(found)]})
 
 
 async def read(request: Request) -> Response:
     """Tell how one node is doing."""
+    daemon = daemon_of(request)
     try:
-        return JSONResponse(_shown(await daemon_of(request).pusher.status(request.path_params["name"])))
+        return JSONResponse(_shown(daemon, await daemon.pusher.status(request.path_params["name"])))
     except UnknownNode as error:
         raise not_found(f"node {request.path_params['name']!r}") from error
 
@@ -52,7 +55,8 @@ async def plan(request: Request) -> Response:
     return JSONResponse({"node": name, **planned.described()})
 
 
-def _shown(status: NodeStatus) -> dict[str, Any]:
+def _shown(daemon: Daemon, status: NodeStatus) -> dict[str, Any]:
+    refusal = daemon.refusals.last(status.node)
     return {
         "node": status.node,
         "mode": status.mode.value,
@@ -75,6 +79,7 @@ def _shown(status: NodeStatus) -> dict[str, Any]:
         "pushes": [_push(push) for push in status.pushes],
         "held": dict(status.held),
         "findings": status.findings,
+        "lookup_refused": {"at": told(refusal.at), "reason": refusal.reason} if refusal else None,
     }
 
 

@@ -10,13 +10,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx2
 import pytest
 
 from api.listeners import CannotListen
 from api.server import run
 from controlplane.settings import Lookups, OperatorsListener, Settings
 from controlplane.store import StoreBusy
-from tests.api.living import living
+from tests.api.living import Operator, living
 
 PATIENCE = 20.0
 
@@ -57,9 +58,14 @@ def serving(folder: Path) -> Iterator[Serving]:
 def credentials(tmp_path: Path) -> bytes:
     """The Authorization of a node that stands in the database of this folder."""
     with living(tmp_path) as operator:
-        node = {"name": "fs1", "host": "127.0.0.1", "port": 1, "event_socket_password": "x"}
-        operator.done("POST", "/nodes", node)
-        password = operator.done("GET", "/nodes/fs1/config")["lookup_password"]
+        return enrolled(operator)
+
+
+def enrolled(operator: Operator) -> bytes:
+    """Add the node fs1; gives the Authorization of its lookups."""
+    node = {"name": "fs1", "host": "127.0.0.1", "port": 1, "event_socket_password": "x"}
+    operator.done("POST", "/nodes", node)
+    password = operator.done("GET", "/nodes/fs1/config")["lookup_password"]
     return b"Basic " + base64.b64encode(f"fs1:{password}".encode())
 
 
@@ -152,6 +158,21 @@ def test_both_listeners_tell_their_health_and_nothing_of_the_other(tmp_path: Pat
         assert ask(server.operators, b"/xml_curl") == b"HTTP/1.1 404 Not Found"
         assert ask(server.lookups, b"/xml_curl") == b"HTTP/1.1 401 Unauthorized"
         assert ask(server.operators, b"/api/v1/nodes") == b"HTTP/1.1 401 Unauthorized"
+
+
+def test_a_lookup_under_another_name_is_refused_and_shown_with_the_node(tmp_path: Path) -> None:
+    with living(tmp_path) as operator:
+        credentials, token = enrolled(operator), operator.minted.text
+    with serving(tmp_path) as server:
+        with connect(server.lookups) as connection:
+            connection.sendall(lookup(credentials).replace(b"hostname=fs1", b"hostname=fs2"))
+            assert connection.recv(65536).startswith(b"HTTP/1.1 403 ")
+        url = f"http://127.0.0.1:{server.operators}/api/v1/nodes/fs1/status"
+        status = httpx2.get(url, headers={"Authorization": f"Bearer {token}"}).json()
+    assert status["lookup_refused"]["reason"] == "it calls itself 'fs2', but its switchname is 'fs1'"
+    logged = [json.loads(line) for line in (tmp_path / "stderr").read_text().splitlines()]
+    [told] = [line for line in logged if "lookup" in line["event"] and "refused" in line["event"]]
+    assert (told["node"], told["level"]) == ("fs1", "warning")
 
 
 def test_a_port_in_use_is_told_before_anything_starts(tmp_path: Path) -> None:
