@@ -16,6 +16,6 @@ def test_a_name_that_means_every_gateway_is_refused(house: House, name: str) -> 
     house.commit(put(Noun.PROFILE, "external"), put(Noun.DOMAIN, "acme.example"))
     with pytest.raises(Invalid, match="means every gateway"):
         house.commit(put(Noun.GATEWAY, name, profile="external", params={"proxy": "192.0.2.1"}))
-    user = {"gateways": [{"name": name, "params": {"proxy": "192.0.2.1"}}]}
+    gateways = [{"name": name, "params": {"proxy": "192.0.2.1"}}]
     with pytest.raises(Invalid, match="means every gateway"):
-        house.commit(put(Noun.USER, "1000", parent="acme.example", **user))
+        house.commit(put(Noun.USER, "1000", parent="acme.example", gateways=gateways))
