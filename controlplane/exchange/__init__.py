@@ -1,1 +1,0 @@
-"""Import from and export to files."""
