@@ -188,6 +188,9 @@ class Pusher:
 
         states, pushes, drifting = await self._store.read(work)
         catalog = self._catalog()
+        open_pushes: dict[str, list[OpenPush]] = {}
+        for push in pushes:
+            open_pushes.setdefault(push.node, []).append(_open(push))
         found = {}
         for row in catalog.nodes.values():
             name = row.value.name
@@ -203,7 +206,7 @@ class Pusher:
                     state.applied_revision,
                     state.observed_at,
                 ),
-                [_open(push) for push in pushes if push.node == name],
+                open_pushes.get(name, ()),
                 Applied.from_json(state.applied).held,
                 drifting.get(name, []),
             )
