@@ -10,7 +10,7 @@ from controlplane.desired import reader
 from controlplane.desired.catalog import Catalog, NodeView
 from controlplane.desired.errors import FieldError, Invalid
 from controlplane.desired.revisions import Changed
-from controlplane.desired.values import Noun
+from controlplane.desired.values import Node, NodeMode, Noun
 from controlplane.push import documents, findings, queue
 from controlplane.push.acls import refused_by
 from controlplane.push.effects import effects
@@ -53,6 +53,9 @@ class Enqueues:
         if gone:
             queue.forget(session, gone, now)
             findings.forget(session, gone, now)
+        let_go = [each.key.name for each in ordered if _let_go(each)]
+        if let_go:
+            queue.withdraw(session, let_go, now)
         return touched.keys()
 
     def _guard(self, session: Session, view: NodeView, touches: Touches) -> None:
@@ -87,6 +90,17 @@ def cidrs_of(session: Session, view: NodeView, domain: str) -> tuple[str, ...]:
         return ()
     users = reader.users_with_cidr(session, row.id)
     return tuple(user.value.cidr for user in users if user.value.cidr is not None)
+
+
+def _let_go(change: Changed) -> bool:
+    """Whether a node is managed no more, but goes on being observed."""
+    was, now = change.before, change.after
+    return (
+        isinstance(was, Node)
+        and isinstance(now, Node)
+        and was.mode is NodeMode.MANAGED
+        and now.mode is NodeMode.OBSERVING
+    )
 
 
 def _any_cacheable(session: Session, domain_id: int) -> bool:

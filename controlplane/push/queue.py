@@ -339,17 +339,28 @@ def states(session: Session, nodes: Iterable[str] | None = None) -> dict[str, No
 
 def forget(session: Session, nodes: Collection[str], now: datetime) -> None:
     """The nodes are no more: nothing is to be done to them, nothing is known of them."""
-    session.execute(
-        update(_PUSHES)
-        .where(_PUSHES.c.node.in_(sorted(nodes)), _PUSHES.c.state.in_(_UNFINISHED))
-        .values(state=State.SUPERSEDED, ended_at=now, reason="the node was deleted")
-    )
+    _give_up(session, nodes, _UNFINISHED, "the node was deleted", now)
     session.execute(delete(_STATES).where(_STATES.c.node.in_(sorted(nodes))))
+
+
+def withdraw(session: Session, nodes: Collection[str], now: datetime) -> None:
+    """The nodes are sent nothing any more; what runs there ends, and an adoption compares them whole."""
+    _give_up(session, nodes, (State.WAITING, State.STALLED), "the node is only observed", now)
 
 
 def observed(session: Session, at: Mapping[str, datetime]) -> None:
     """The nodes were read whole at these moments."""
     _write_states(session, {node: {"observed_at": moment} for node, moment in at.items()})
+
+
+def _give_up(
+    session: Session, nodes: Collection[str], in_states: Sequence[State], reason: str, now: datetime
+) -> None:
+    session.execute(
+        update(_PUSHES)
+        .where(_PUSHES.c.node.in_(sorted(nodes)), _PUSHES.c.state.in_(in_states))
+        .values(state=State.SUPERSEDED, ended_at=now, reason=reason)
+    )
 
 
 def _running(session: Session, ended: Sequence[Ended]) -> frozenset[int]:

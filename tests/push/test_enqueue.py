@@ -129,3 +129,18 @@ def test_a_deleted_nodes_pushes_go_with_it(house: House) -> None:
         [push] = queue.page(session, node="fs1")
         assert "fs1" not in queue.states(session)
     assert (push.state, push.reason) == (State.SUPERSEDED, "the node was deleted")
+
+
+def test_what_waits_for_a_node_is_withdrawn_when_it_is_only_observed(house: House) -> None:
+    assert "fs2" in waiting(house)
+    revision = house.commit(node("fs2", mode="observing"))
+    assert revision is not None
+    assert revision.nodes == ()
+    assert set(waiting(house)) == {"fs1"}
+    with house.store.reading() as session:
+        [push] = queue.page(session, node="fs2")
+    assert (push.state, push.reason) == (State.SUPERSEDED, "the node is only observed")
+    house.commit(node("fs2"))
+    again = waiting(house)["fs2"].touches
+    assert again.everything
+    assert again.flush_all
