@@ -252,7 +252,7 @@ def test_a_node_that_cannot_fetch_from_us_is_sent_nothing_that_it_would_suffer_f
     ):
         [told] = map(json.loads, control(*command, "--node", "fs1", "--json").stdout.splitlines())
         assert (told["ok"], "cannot fetch from us" in told["error"]) == (False, True), (command, told)
-    since = [line for line in list(switch.commands)[sent:]]
+    since = list(switch.commands)[sent:]
     assert not [line for line in since if line.split()[0] in ("sofia", "reload", "reloadxml", "reloadacl")]
     assert not [line for line in since if line.startswith("xml_flush_cache")]
     assert control("flush", "1001@acme.example", "--node", "fs1").exit_code == 0
