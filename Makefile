@@ -6,6 +6,7 @@ BIN := $(VENV)/bin
 .PHONY: run test lint bench lock clean
 
 $(VENV)/.installed: requirements.lock requirements-dev.lock pyproject.toml
+	@echo "Installing into $(VENV); the first time takes about a minute."
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --require-hashes -r requirements-dev.lock
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .

@@ -162,17 +162,20 @@ async def results(nodes: Sequence[str], act: Callable[[str], Awaitable[Outcome]]
 
 
 async def _act(daemon: Daemon, node: str, commands: Sequence[Command[Any]]) -> Outcome:
-    replies = []
+    outcomes: list[object] = []
     try:
         async with daemon.pusher.serial(node):
             # One user's flush needs nothing of us; all else makes the node fetch, or lose what it holds.
             if not all(isinstance(command, FlushUser) for command in commands):
                 await daemon.pusher.prove(node)
             for command in commands:
-                replies.append(_reply(await daemon.fleet.run(node, command)))
+                outcomes.append(await daemon.fleet.run(node, command))
     except (EventSocketError, PushError, ObservedError) as error:
         return {"ok": False, "error": str(error)}
-    return {"ok": True, "reply": "; ".join(replies)}
+    counts = [each for each in outcomes if type(each) is int]
+    if len(counts) == len(outcomes):
+        return {"ok": True, "reply": f"{sum(counts)} entries cleared"}
+    return {"ok": True, "reply": "; ".join(map(_reply, outcomes))}
 
 
 async def _cached_keys(daemon: Daemon, user: str, domain: str) -> frozenset[CacheKey]:
@@ -195,7 +198,5 @@ def _reply(outcome: object) -> str:
             return "done"
         case bool():
             return "yes" if outcome else "no"
-        case int():
-            return f"{outcome} entries cleared"
         case _:
             return str(outcome)

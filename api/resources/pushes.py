@@ -17,6 +17,7 @@ from controlplane.auditing import audit
 from controlplane.push import queue
 from controlplane.push.queue import Push, State
 from controlplane.push.touches import Touches
+from esl.link import LinkState
 
 
 def routes() -> list[BaseRoute]:
@@ -47,12 +48,12 @@ async def listed(request: Request) -> Response:
         )
     )
     items, after = page_of(rows, page, lambda row: (row.id,))
-    return JSONResponse({"items": [_shown(row) for row in items], "next": after})
+    return JSONResponse({"items": [_shown(request, row) for row in items], "next": after})
 
 
 async def read(request: Request) -> Response:
     """Read one, with the steps that were done and the node's own words."""
-    return JSONResponse(_shown(await _push(request)))
+    return JSONResponse(_shown(request, await _push(request)))
 
 
 async def retry(request: Request) -> Response:
@@ -65,7 +66,7 @@ async def retry(request: Request) -> Response:
     await audit(daemon.store, author, "push.retry", push.node, {"push": push.id})
     # Enqueueing takes over what stalled pushes of the node left.
     await daemon.pusher.enqueue({push.node: Touches()}, f"tried again by {author.actor}")
-    return JSONResponse(_shown(await _push(request)), status_code=202)
+    return JSONResponse(_shown(request, await _push(request)), status_code=202)
 
 
 async def _push(request: Request) -> Push:
@@ -78,14 +79,16 @@ async def _push(request: Request) -> Push:
     raise not_found(f"push {text!r}")
 
 
-def _shown(push: Push) -> dict[str, Any]:
+def _shown(request: Request, push: Push) -> dict[str, Any]:
+    link = daemon_of(request).fleet.link(push.node)
+    away = push.state is State.WAITING and link is not None and link.state is not LinkState.UP
     return {
         "id": push.id,
         "node": push.node,
         "state": push.state.value,
         "revision": push.revision,
         "touches": push.touches.to_json(),
-        "reason": push.reason,
+        "reason": f"the node is away: {link.reason}" if away and link is not None else push.reason,
         "attempts": push.attempts,
         "not_before": told(push.not_before),
         "created_at": told(push.created_at),

@@ -57,9 +57,7 @@ def await_nodes(call: Call, nodes: list[str], revision: int, wait: float) -> Cod
                     open_nodes.discard(node)
                     failed += not outcome["ok"]
                     _tell(call.out, outcome)
-            progress(
-                f"{len(nodes) - len(open_nodes)} of {len(nodes)}" + (f", {failed} failed" * bool(failed))
-            )
+            progress(f"{len(nodes) - len(open_nodes)} of {len(nodes)}" + (f", {failed} not" * bool(failed)))
             if open_nodes:
                 time.sleep(_LOOK)
     return Code.NODE_FAILED if failed else Code.DONE
@@ -72,12 +70,13 @@ def _statuses(client: Client) -> dict[str, Json]:
 def _outcome(node: str, status: Json | None, revision: int, *, late: bool) -> Json | None:
     """Judge: None while it is under way and not late."""
     if status is None:
-        return {"node": node, "ok": False, "error": "the node is no more"}
+        return {"node": node, "ok": False, "state": "failed", "error": "the node is no more"}
     states = {push["state"] for push in status["pushes"]}
     if not states and status["applied_revision"] >= revision:
         return {"node": node, "ok": True, "applied_revision": status["applied_revision"]}
     if "stalled" in states or not states or late:
-        return {"node": node, "ok": False, "error": status["why"] or "it was not applied"}
+        state = "awaiting_restart" if not states and status["held"] else next(iter(states), "failed")
+        return {"node": node, "ok": False, "state": state, "error": status["why"] or "it was not applied"}
     return None
 
 
@@ -87,4 +86,4 @@ def _tell(out: Output, outcome: Json) -> None:
     elif outcome["ok"]:
         out.say(f"{outcome['node']:<16}  ", word("applied"), f"  revision {outcome['applied_revision']}")
     else:
-        out.say(f"{outcome['node']:<16}  ", word("failed"), f"  {outcome['error']}")
+        out.say(f"{outcome['node']:<16}  ", word(outcome["state"]), f"  {outcome['error']}")

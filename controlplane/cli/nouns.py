@@ -1,6 +1,7 @@
 """`get`, `put`, `set`, `delete`: every noun of the desired state."""
 
 import json
+import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,10 +10,10 @@ from typing import Annotated, Any
 import typer
 
 from controlplane.cli.client import Json, below
-from controlplane.cli.command import Call, ask_unseen, command, read_text
+from controlplane.cli.command import Call, ask_unseen, command, confirmed, read_text
 from controlplane.cli.failure import Code, Failure
 from controlplane.cli.landing import Reason, Wait, landed
-from controlplane.cli.output import Column
+from controlplane.cli.output import Column, complain
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,7 @@ NOUNS = (
 
 # Fields that say which row it is, and those that are numbers.
 _KEYS = {"name", "scope", "domain", "version", "revision", "mode", "params", "variables"}
+_SECRET = re.compile("pass(word|wd)|secret|a1-hash", re.IGNORECASE)
 _NUMBERS = {"port", "position", "cacheable"}
 
 
@@ -144,6 +146,9 @@ def change(
     """
     path = noun.item(name)
     values = [_pair(each) for each in params or ()]
+    for key, _ in values:
+        if _SECRET.search(key):
+            complain(f"warning: {key} now stands in the shell's history; --secret {key} asks for it unseen")
     if secret is not None:
         values.append((secret, _ask(secret)))
     if not values:
@@ -162,9 +167,24 @@ def change(
 
 
 def delete(
-    call: Call, noun: NounArgument, name: Name, scope: Scope = None, reason: Reason = None, wait: Wait = None
+    call: Call,
+    noun: NounArgument,
+    name: Name,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask about what stands under it.")] = False,
+    scope: Scope = None,
+    reason: Reason = None,
+    wait: Wait = None,
 ) -> Code:
-    """Delete one, and what stands under it."""
+    """Delete one, and what stands under it: that is asked about first."""
+    below_it = [each for each in NOUNS if each.parent == noun.plural]
+    first = {"limit": 1, "scope": scope}
+    holds = [each.plural for each in below_it if call.client.get(each.collection(name), first)["items"]]
+    if holds and not yes:
+        what = " and ".join(holds)
+        if not sys.stdin.isatty():
+            raise Failure(f"{noun.word} {name} holds {what}, which go with it: say --yes")
+        if not confirmed(f"{noun.word} {name} holds {what}, which go with it. Delete them all?"):
+            raise Failure("nothing is deleted", Code.NODE_FAILED)
     told = call.client.send("DELETE", noun.item(name), params={"scope": scope, "reason": reason})
     return landed(call, f"{noun.word} {name} is removed", told, wait)
 

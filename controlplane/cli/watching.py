@@ -43,6 +43,7 @@ PUSHES = (
     Column("REVISION", "revision"),
     Column("TRIES", "attempts"),
     Column("SINCE (UTC)", lambda push: moment(push["ended_at"] or push["started_at"] or push["created_at"])),
+    Column("NEXT TRY (UTC)", lambda push: moment(push["not_before"] if push["state"] == "waiting" else None)),
     Column("REASON", "reason"),
 )
 FINDINGS = (

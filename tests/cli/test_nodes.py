@@ -190,7 +190,7 @@ def test_a_push_that_waits_is_told_with_its_reason_and_1(control: Control, switc
     switch.faults.lookups_blocked = True
     result = control("set", "gateway", "trunk", "--secret", "password", "--wait", "1", stdin="second\n")
     assert result.exit_code == 1
-    assert "failed" in result.stdout
+    assert "waiting" in result.stdout
     assert "cannot fetch" in result.stdout
     assert "trunk" in switch.gateways
     switch.faults.lookups_blocked = False
