@@ -124,6 +124,9 @@ def _acl(acl: Acl, after: Catalog) -> Wrong:
 
 def _needs_of_node(node: Node, after: Catalog) -> Wrong:
     """A node that joins a group takes on all that stands for the group."""
+    for other in after.nodes.values() if node.lookup_certificate is not None else ():
+        if other.value.name != node.name and other.value.lookup_certificate == node.lookup_certificate:
+            yield node.key, FieldError("lookup_certificate", f"is that of node {other.value.name}")
     view = after.view(node.name)
     for row in after.gateways.values():
         gateway = row.value
