@@ -152,9 +152,10 @@ class Asked:
         """Give one that is still kept."""
         return next((one for one in self.lookups(after=number - 1) if one.id == number), None)
 
-    async def more(self) -> None:
-        """Wait till another lookup is kept."""
-        await self._news.wait()
+    @property
+    def news(self) -> asyncio.Event:
+        """What is set once another lookup is kept; take it before looking at what is kept already."""
+        return self._news
 
     def _unanswered(
         self,

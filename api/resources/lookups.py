@@ -74,19 +74,17 @@ async def explain(request: Request) -> Response:
 
 async def _lines(asked: Asked, nodes: list[str], some: list[Lookup], after: int) -> AsyncIterator[str]:
     while True:
-        news = asyncio.ensure_future(asked.more())
-        try:
-            for one in some:
-                yield json.dumps(_shown(one)) + "\n"
-                after = one.id
-            some = asked.lookups(nodes, after=after)
-            if not some:
-                done, _ = await asyncio.wait({news}, timeout=QUIET)
-                if not done:
-                    yield "\n"
-                some = asked.lookups(nodes, after=after)
-        finally:
-            news.cancel()
+        for one in some:
+            yield json.dumps(_shown(one)) + "\n"
+            after = one.id
+        news = asked.news
+        some = asked.lookups(nodes, after=after)
+        if not some:
+            try:
+                async with asyncio.timeout(QUIET):
+                    await news.wait()
+            except TimeoutError:
+                yield "\n"
 
 
 def _asked(request: Request) -> Asked:
