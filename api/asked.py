@@ -10,7 +10,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from time import perf_counter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from api.metrics import Metrics
 from controlplane.answers.answer import Answer, Row
@@ -80,7 +80,8 @@ class Asked:
         self._new: list[Note] = []
         self.note = self._new.append
         """Take a note of an answer; the hot path's whole part in this."""
-        self._rings: dict[str | None, deque[Lookup]] = {}
+        # As plain tuples in the order of Lookup's fields, which cost less to make.
+        self._rings: dict[str | None, deque[tuple[Any, ...]]] = {}
         # So that ids go on after a restart, unless a million lookups a second had been asked.
         self._next = time.time_ns() // 1000
         self._warned: dict[tuple[str, str], None] = {}
@@ -113,7 +114,7 @@ class Asked:
             self.metrics.looked_up(question, outcome, ended - began, cached=cached)
             asked, size, most = _shortened(question), len(answer.body), limits[node]
             near = most is not None and size >= most * _NEAR
-            lookup = Lookup(
+            lookup = (
                 self._next,
                 began + offset,
                 ended - began,
@@ -130,7 +131,7 @@ class Asked:
                 "",
                 self._warning(node, asked, size, most) if near and most is not None else "",
             )
-            self._keep(lookup)
+            self._keep(node, lookup)
         if notes:
             self._tell()
 
@@ -146,7 +147,8 @@ class Asked:
         self._forget()
         names = set(nodes)
         rings = [ring for name, ring in self._rings.items() if not names or name in names]
-        return sorted((one for ring in rings for one in ring if one.id > after), key=lambda one: one.id)
+        found = (Lookup._make(one) for ring in rings for one in ring)
+        return sorted((one for one in found if one.id > after), key=lambda one: one.id)
 
     def lookup(self, number: int) -> Lookup | None:
         """Give one that is still kept."""
@@ -172,14 +174,16 @@ class Asked:
         self.metrics.looked_up(question, outcome, took, cached=False)
         asked = None if question is None else _shortened(question)
         at = time.time() - took
-        self._keep(Lookup(self._next, at, took, node, source, asked, outcome, status, False, reason=reason))
+        self._keep(
+            node, Lookup(self._next, at, took, node, source, asked, outcome, status, False, reason=reason)
+        )
         self._tell()
 
-    def _keep(self, lookup: Lookup) -> None:
+    def _keep(self, node: str | None, lookup: tuple[Any, ...]) -> None:
         self._next += 1
-        ring = self._rings.get(lookup.node)
+        ring = self._rings.get(node)
         if ring is None:
-            ring = self._rings[lookup.node] = deque(maxlen=self._kept)
+            ring = self._rings[node] = deque(maxlen=self._kept)
         ring.append(lookup)
 
     def _tell(self) -> None:
@@ -212,7 +216,6 @@ def fields(question: Question) -> Iterator[tuple[str, str]]:
 
 
 def _shortened(question: Question) -> Question:
-    for text in question:
-        if len(text) > _LONGEST:
-            return Question(*(each[:_LONGEST] for each in question))
-    return question
+    if sum(map(len, question)) <= _LONGEST:
+        return question
+    return Question(*(each[:_LONGEST] for each in question))

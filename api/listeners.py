@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import uvicorn
 from starlette.types import ASGIApp
 
-from api.lookup_protocol import LookupProtocol, Patience, cut_late
+from api.lookup_protocol import PATIENCE, LookupProtocol, TlsLookupProtocol, cut_late
 from api.tls import Tls
 
 log = logging.getLogger(__name__)
@@ -91,10 +91,10 @@ class Listener(uvicorn.Server):
         *,
         grace: int,
         tls: Tls | None = None,
-        patience: Patience | None = None,
+        patience: float = PATIENCE,
         on_late: Callable[[int], None] | None = None,
     ) -> None:
-        """`on_late(number)` is told of connections that were cut because their request did not come."""
+        """`patience`: seconds for a handshake, and for a request; `on_late(number)` is told of connections that were cut because their request did not come."""
         super().__init__(
             uvicorn.Config(
                 app,
@@ -111,7 +111,8 @@ class Listener(uvicorn.Server):
         self.sockets = sockets
         self.listening = asyncio.Event()
         self._tls = tls
-        self._patience = patience or Patience()
+        self._patience = patience
+        self._kind = LookupProtocol if tls is None else TlsLookupProtocol
         self._on_late = on_late
 
     @contextlib.contextmanager
@@ -130,7 +131,7 @@ class Listener(uvicorn.Server):
                 self._protocol,
                 sock=one,
                 ssl=self._tls.context if self._tls is not None else None,
-                ssl_handshake_timeout=self._patience.head if self._tls is not None else None,
+                ssl_handshake_timeout=self._patience if self._tls is not None else None,
                 backlog=self.config.backlog,
             )
             for one in self.sockets
@@ -147,8 +148,9 @@ class Listener(uvicorn.Server):
             cutting.cancel()
 
     def _protocol(self) -> LookupProtocol:
-        made = LookupProtocol(self.config, self.server_state, {})
+        made = self._kind(self.config, self.server_state, {})
         made.patience = self._patience
+        made.wait()
         return made
 
     async def _cut(self) -> None:

@@ -4,68 +4,61 @@ import asyncio
 import math
 import ssl
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any, cast
+from typing import cast
 
 from cryptography import x509
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """Seconds that a caller may take: for a request's head, then for its body."""
-
-    head: float = 10.0
-    body: float = 20.0
+PATIENCE = 20.0
 
 
 class LookupProtocol(HttpToolsProtocol):
-    """Takes `post` for POST, notes by when a request must be there, and shows the client's certificate.
+    """Takes `post` for POST, and notes by when a request must be there.
 
     mod_xml_curl's `method` setting goes onto the wire as the operator wrote it, often in lower case.
     Methods have case (RFC 9110, 9.1), and the parser insists.
     """
 
-    patience = Patience()
+    patience = PATIENCE
+    """Seconds that a request may take to arrive, from the connection, or its first byte, to its last."""
     due = math.inf
-    """When, in the loop's time, what is being waited for from the peer must have come."""
-    _extensions: dict[str, Any] | None = None
+    """When, in the loop's time, the request that is awaited must be there; infinite: none is."""
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Begin to wait for the first request."""
-        super().connection_made(transport)
-        self.due = self.loop.time() + self.patience.head
-        connection: ssl.SSLObject | None = transport.get_extra_info("ssl_object")
-        if connection is not None:
-            certificate = connection.getpeercert(binary_form=True)
-            subject = _subject(certificate) if certificate else None
-            # The ASGI TLS extension's word for it.
-            self._extensions = {"tls": {"client_cert_name": subject}}
+    def wait(self) -> None:
+        """Begin to wait for a request."""
+        self.due = self.loop.time() + self.patience
 
     def data_received(self, data: bytes) -> None:
         """Feed the parser, the method of a new request in capitals."""
+        if self.due == math.inf:
+            self.wait()
         if data[:5] == b"post ":
             cycle = cast(RequestResponseCycle | None, self.cycle)
             if cycle is None or cycle.response_complete:
                 data = b"POST " + data[5:]
-        super().data_received(data)
-
-    def on_message_begin(self) -> None:
-        """Wait for the head."""
-        super().on_message_begin()
-        self.due = self.loop.time() + self.patience.head
-        if self._extensions is not None:
-            self.scope["extensions"] = self._extensions
-
-    def on_headers_complete(self) -> None:
-        """Wait for the body."""
-        self.due += self.patience.body
-        super().on_headers_complete()
+        HttpToolsProtocol.data_received(self, data)
 
     def on_message_complete(self) -> None:
         """Wait for nothing."""
         self.due = math.inf
-        super().on_message_complete()
+        HttpToolsProtocol.on_message_complete(self)
+
+
+class TlsLookupProtocol(LookupProtocol):
+    """Shows the client's certificate to the application, which uvicorn does not."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Read the certificate: the handshake is done, and nobody's else is let through it."""
+        super().connection_made(transport)
+        connection: ssl.SSLObject = transport.get_extra_info("ssl_object")
+        certificate = connection.getpeercert(binary_form=True)
+        # The ASGI TLS extension's word for it.
+        self._tls = {"client_cert_name": _subject(certificate) if certificate else None}
+
+    def on_message_begin(self) -> None:
+        """Tell each request of it."""
+        super().on_message_begin()
+        self.scope["extensions"] = {"tls": self._tls}
 
 
 def cut_late(connections: Iterable[object], now: float) -> list[str]:

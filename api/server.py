@@ -17,7 +17,6 @@ import uvloop
 from api import tls
 from api.app import asked_of, lookups_app, operators_app
 from api.listeners import Address, Listener, address_of, bind
-from api.lookup_protocol import Patience
 from api.node_auth import NodeAuth
 from api.tls import Files, Tls
 from controlplane.daemon import Daemon
@@ -104,7 +103,7 @@ async def _serve(
             lookups_at.sockets,
             grace=LOOKUPS_GRACE,
             tls=lookups_at.tls,
-            patience=_patience(settings.lookups),
+            patience=settings.lookups.request_timeout,
             on_late=late,
         )
         operators = Listener(
@@ -112,7 +111,7 @@ async def _serve(
             operators_at.sockets,
             grace=OPERATORS_GRACE,
             tls=operators_at.tls,
-            patience=_patience(settings.operators),
+            patience=settings.operators.request_timeout,
             on_late=late,
         )
         settling = asyncio.create_task(asked.run(), name="settle lookups")
@@ -164,10 +163,6 @@ def _tls(settings: Lookups | OperatorsListener, *, required: bool) -> Tls | None
     if certificate is None or key is None:
         return None
     return Tls(Files(certificate, key, settings.tls_client_ca), required=required)
-
-
-def _patience(settings: Lookups | OperatorsListener) -> Patience:
-    return Patience(settings.head_timeout, settings.body_timeout)
 
 
 def _close(sockets: list[socket.socket]) -> None:

@@ -57,8 +57,8 @@ class _Listener(_Section):
     """Who signs the certificates of clients; none: clients are asked for none."""
     trusted_proxies: Cidrs = ()
     """Peers whose X-Forwarded-For and X-Forwarded-Proto are believed."""
-    head_timeout: Seconds = 10.0
-    body_timeout: Seconds = 20.0
+    request_timeout: Seconds = 20.0
+    """For a request to arrive, body and all."""
 
     @model_validator(mode="after")
     def _whole(self) -> Self:

@@ -12,7 +12,7 @@ import pycurl
 from api.asked import Asked
 from api.door import Door
 from api.listeners import Listener, address_of, bind
-from api.lookup_protocol import Patience
+from api.lookup_protocol import PATIENCE as REQUEST_PATIENCE
 from api.metrics import Metrics
 from api.sources import Networks, Proxied
 from api.throttle import Throttle
@@ -47,7 +47,7 @@ def asking(
     talk: Callable[[Place], Awaitable[None]],
     *nodes: Stored[Node],
     tls: Tls | None = None,
-    patience: Patience | None = None,
+    patience: float = REQUEST_PATIENCE,
     throttle: Throttle | None = None,
     proxies: tuple[str, ...] = (),
 ) -> None:

@@ -6,7 +6,6 @@ import re
 import pycurl
 import pytest
 
-from api.lookup_protocol import Patience
 from api.throttle import Throttle
 from controlplane.desired.values import Scheme
 from tests.api.asking import PATIENCE, Place, a_node, asking, curl
@@ -149,7 +148,7 @@ def test_slow_senders_are_cut_and_the_rest_goes_on() -> None:
             assert (await asyncio.to_thread(curl, place.url)).status == 200
         assert [one.result() for one in slow] == [b""] * 4
 
-    asking(talk, patience=Patience(0.2, 0.2))
+    asking(talk, patience=0.2)
 
 
 def test_a_body_without_credentials_is_refused_unread_and_its_sender_cut() -> None:
@@ -159,4 +158,4 @@ def test_a_body_without_credentials_is_refused_unread_and_its_sender_cut() -> No
         )
         assert said.startswith(b"HTTP/1.1 401 ") or said == b""
 
-    asking(talk, patience=Patience(0.2, 0.2))
+    asking(talk, patience=0.2)

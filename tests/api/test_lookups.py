@@ -222,7 +222,7 @@ def test_metrics_count_by_section_purpose_and_outcome(operator: Operator, node: 
     assert counted == {
         ("directory", "sip_auth", "found"): 2,
         ("unread", "unread", "refused"): 1,
-        ("other", "other", "not_found"): 1,
+        ("other", "", "not_found"): 1,
     }
     [hits] = families["controlplane_lookup_cache_hits"].samples
     assert hits.value == 1

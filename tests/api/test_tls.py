@@ -8,7 +8,6 @@ from pathlib import Path
 import pycurl
 import pytest
 
-from api.lookup_protocol import Patience
 from api.tls import CannotEncrypt, Files, Tls, follow
 from tests.api.asking import PATIENCE, Place, Said, a_node, asking, curl
 from tests.api.certificates import Authority
@@ -165,4 +164,4 @@ def test_a_handshake_that_does_not_come_is_cut(authority: Authority) -> None:
             assert await reader.read() == b""
         writer.close()
 
-    asking(talk, tls=Tls(Files(*authority.issue("CN=server"))), patience=Patience(0.2, 0.2))
+    asking(talk, tls=Tls(Files(*authority.issue("CN=server"))), patience=0.2)
