@@ -94,7 +94,10 @@ class Listener(uvicorn.Server):
         patience: float = PATIENCE,
         on_late: Callable[[int], None] | None = None,
     ) -> None:
-        """`patience`: seconds for a handshake, and for a request; `on_late(number)` is told of connections that were cut because their request did not come."""
+        """`patience`: seconds for a handshake, and for a request to arrive.
+
+        `on_late(number)` is told of connections that were cut because theirs did not.
+        """
         super().__init__(
             uvicorn.Config(
                 app,

@@ -53,12 +53,13 @@ class TlsLookupProtocol(LookupProtocol):
         connection: ssl.SSLObject = transport.get_extra_info("ssl_object")
         certificate = connection.getpeercert(binary_form=True)
         # The ASGI TLS extension's word for it.
-        self._tls = {"client_cert_name": _subject(certificate) if certificate else None}
+        self._extensions: dict[str, dict[object, object]] = {}
+        self._extensions["tls"] = {"client_cert_name": _subject(certificate) if certificate else None}
 
     def on_message_begin(self) -> None:
         """Tell each request of it."""
         super().on_message_begin()
-        self.scope["extensions"] = {"tls": self._tls}
+        self.scope["extensions"] = self._extensions
 
 
 def cut_late(connections: Iterable[object], now: float) -> list[str]:
