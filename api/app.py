@@ -1,14 +1,20 @@
 """The two applications: what nodes ask, and what operators do. Both stand on one daemon."""
 
+from collections.abc import Sequence
+
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import BaseRoute, Mount, Router
 from starlette.types import ASGIApp
 
 from api import health
+from api.asked import Asked
 from api.auth import Bearer
+from api.door import Door
 from api.listeners import Address
+from api.metrics import Metrics
 from api.node_auth import NodeAuth
+from api.paths import route
 from api.problems import handlers, handling, unavailable
 from api.request_ids import RequestIds
 from api.resources import (
@@ -18,6 +24,7 @@ from api.resources import (
     findings,
     jobs,
     kit,
+    lookups,
     node_actions,
     node_status,
     pushes,
@@ -34,6 +41,8 @@ from api.resources.groups import GROUPS
 from api.resources.nodes import NODES
 from api.resources.profiles import PROFILES
 from api.resources.users import USERS
+from api.sources import Networks, Proxied
+from api.throttle import Throttle
 from api.writing import refusal
 from api.xml_curl import XmlCurl
 from controlplane.daemon import Daemon
@@ -43,24 +52,47 @@ from controlplane.store.errors import StoreError
 RESOURCES = (NODES, DOMAINS, GROUPS, USERS, PROFILES, GATEWAYS, ACLS, CONTEXTS, EXTENSIONS, DOCUMENTS)
 
 
-def lookups_app(daemon: Daemon, nodes: NodeAuth) -> ASGIApp:
+def lookups_app(daemon: Daemon, nodes: NodeAuth, asked: Asked) -> ASGIApp:
     """Build what FreeSWITCH asks: `/xml_curl` on the barest path, and health beside it."""
+    settings = daemon.settings.lookups
+    door = Door(nodes, Throttle(settings.wrong_at_once, settings.wrong_per_minute))
     beside = Starlette(routes=health.routes())
     beside.router.redirect_slashes = False  # a redirected lookup loses its parameters
     beside.state.daemon = daemon
-    limit, refused = daemon.settings.lookups.body_limit, daemon.refusals.note
-    return XmlCurl(daemon.answers, nodes, on_refused=refused, body_limit=limit, otherwise=beside)
+    app = XmlCurl(daemon.answers, door, asked, body_limit=settings.body_limit, otherwise=beside)
+    return _behind(app, settings.trusted_proxies)
 
 
-def operators_app(daemon: Daemon, lookups: Address) -> ASGIApp:
+def asked_of(daemon: Daemon) -> Asked:
+    """Make what keeps and counts the daemon's lookups."""
+    metrics = Metrics()
+    cache = daemon.answers.cache
+    metrics.gauge("controlplane_answer_cache_bytes", "Bytes of answers kept.", lambda: cache.size)
+    metrics.gauge("controlplane_answer_cache_entries", "Answers kept.", lambda: len(cache))
+
+    def most(name: str) -> int | None:
+        node = daemon.desired.catalog.node(name)
+        return None if node is None else node.value.response_max_bytes
+
+    kept = daemon.settings.lookups.kept
+    asked = Asked(most, metrics, kept=kept, on_refused=daemon.refusals.note)
+    metrics.before(asked.settle)
+    return asked
+
+
+def operators_app(daemon: Daemon, lookups: Address, asked: Asked) -> ASGIApp:
     """Build the operators' API: everything below `/api/` takes a token, health does not.
 
-    `lookups` is where the other listener listens, for what nodes are told to ask.
+    `lookups` is where the other listener listens, for what nodes are told to ask. Who may read
+    `/metrics` is a setting.
     """
+    settings = daemon.settings.operators
     below = Router(operators_routes(), redirect_slashes=False)
+    metrics = [] if settings.metrics == "off" else [route("/metrics", GET=asked.metrics.serve)]
+    guarded = ("/api/",) if settings.metrics == "open" else ("/api/", "/metrics")
     app = Starlette(
-        routes=[*health.routes(), Mount("/api/v1", app=below)],
-        middleware=[Middleware(Bearer, check=daemon.operators.check)],
+        routes=[*health.routes(), *metrics, Mount("/api/v1", app=below)],
+        middleware=[Middleware(Bearer, check=daemon.operators.check, prefixes=guarded)],
         exception_handlers={
             **handlers(),
             DesiredError: handling(refusal),
@@ -70,8 +102,13 @@ def operators_app(daemon: Daemon, lookups: Address) -> ASGIApp:
     app.router.redirect_slashes = False
     app.state.daemon = daemon
     app.state.lookups = lookups
-    app.state.body_limit = daemon.settings.operators.body_limit
-    return RequestIds(app)
+    app.state.asked = asked
+    app.state.body_limit = settings.body_limit
+    return _behind(RequestIds(app), settings.trusted_proxies)
+
+
+def _behind(app: ASGIApp, proxies: Sequence[str]) -> ASGIApp:
+    return Proxied(app, Networks(proxies)) if proxies else app
 
 
 def operators_routes() -> list[BaseRoute]:
@@ -86,6 +123,7 @@ def operators_routes() -> list[BaseRoute]:
         findings,
         jobs,
         explain,
+        lookups,
         revisions,
         tokens,
     )

@@ -22,19 +22,19 @@ def operator_of(request: Request) -> Token:
 
 
 class Bearer:
-    """Lets only operators through to everything below `prefix`; the rest of the paths are open.
+    """Lets only operators through to everything below `prefixes`; the rest of the paths are open.
 
-    Whether a path below it exists is told to operators only.
+    Whether a path below them exists is told to operators only.
     """
 
-    def __init__(self, app: ASGIApp, check: Check, prefix: str = "/api/") -> None:
+    def __init__(self, app: ASGIApp, check: Check, prefixes: tuple[str, ...] = ("/api/",)) -> None:
         self.app = app
         self.check = check
-        self.prefix = prefix
+        self.prefixes = prefixes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or answer 401."""
-        if scope["type"] != "http" or not scope["path"].startswith(self.prefix):
+        if scope["type"] != "http" or not scope["path"].startswith(self.prefixes):
             await self.app(scope, receive, send)
             return
         try:

@@ -6,14 +6,21 @@ sentence, and they listen only once the daemon can answer.
 
 import asyncio
 import contextlib
+import logging
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import uvicorn
 from starlette.types import ASGIApp
 
-from api.lookup_protocol import LookupProtocol
+from api.lookup_protocol import PATIENCE, LookupProtocol, TlsLookupProtocol, cut_late
+from api.tls import Tls
+
+log = logging.getLogger(__name__)
+
+# Seconds between two looks for requests that do not come in time.
+LATE_PERIOD = 1.0
 
 
 class CannotListen(Exception):  # noqa: N818 - what happened, not what it is
@@ -26,12 +33,13 @@ class Address:
 
     host: str
     port: int
+    secure: bool = False
 
     @property
     def url(self) -> str:
         """The address as the start of a URL."""
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"http://{host}:{self.port}"
+        return f"{'https' if self.secure else 'http'}://{host}:{self.port}"
 
     def at(self, host: str) -> "Address":
         """Give the same port at another host."""
@@ -62,10 +70,10 @@ def bind(host: str, port: int) -> list[socket.socket]:
     return bound
 
 
-def address_of(sockets: list[socket.socket]) -> Address:
-    """Say where bound sockets are reached."""
+def address_of(sockets: list[socket.socket], *, secure: bool = False) -> Address:
+    """Say where bound sockets are reached; `secure`: by TLS."""
     host, port = sockets[0].getsockname()[:2]
-    return Address(host, port)
+    return Address(host, port, secure)
 
 
 class Listener(uvicorn.Server):
@@ -76,7 +84,20 @@ class Listener(uvicorn.Server):
     in one process each would hear of it alone.
     """
 
-    def __init__(self, app: ASGIApp, sockets: list[socket.socket], *, grace: int) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        sockets: list[socket.socket],
+        *,
+        grace: int,
+        tls: Tls | None = None,
+        patience: float = PATIENCE,
+        on_late: Callable[[int], None] | None = None,
+    ) -> None:
+        """`patience`: seconds for a handshake, and for a request to arrive.
+
+        `on_late(number)` is told of connections that were cut because theirs did not.
+        """
         super().__init__(
             uvicorn.Config(
                 app,
@@ -92,6 +113,10 @@ class Listener(uvicorn.Server):
         )
         self.sockets = sockets
         self.listening = asyncio.Event()
+        self._tls = tls
+        self._patience = patience
+        self._kind = LookupProtocol if tls is None else TlsLookupProtocol
+        self._on_late = on_late
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -99,13 +124,47 @@ class Listener(uvicorn.Server):
         yield
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Begin to listen; `listening` is set from then on."""
-        await super().startup(sockets)
+        """Begin to listen; `listening` is set from then on.
+
+        Not uvicorn's own: it gives a peer a minute for the handshake.
+        """
+        loop = asyncio.get_running_loop()
+        self.servers = [
+            await loop.create_server(
+                self._protocol,
+                sock=one,
+                ssl=self._tls.context if self._tls is not None else None,
+                ssl_handshake_timeout=self._patience if self._tls is not None else None,
+                backlog=self.config.backlog,
+            )
+            for one in self.sockets
+        ]
+        self.started = True
         self.listening.set()
 
     async def run_until_closed(self) -> None:
         """Serve till `close` is called and what was under way has been answered, or cut after the grace."""
-        await self.serve(sockets=self.sockets)
+        cutting = asyncio.create_task(self._cut(), name="cut late connections")
+        try:
+            await self.serve(sockets=self.sockets)
+        finally:
+            cutting.cancel()
+
+    def _protocol(self) -> LookupProtocol:
+        made = self._kind(self.config, self.server_state, {})
+        made.patience = self._patience
+        made.wait()
+        return made
+
+    async def _cut(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(LATE_PERIOD)
+            late = cut_late(tuple(self.server_state.connections), loop.time())
+            if late:
+                log.info("cut %d connections whose request did not come: %s", len(late), ", ".join(late[:5]))
+                if self._on_late is not None:
+                    self._on_late(len(late))
 
     def close(self) -> None:
         """Take no more connections; `run_until_closed` returns soon."""

@@ -5,12 +5,14 @@ A redirect would be followed as GET without parameters: there are none.
 """
 
 import logging
-from collections.abc import Callable
+from time import perf_counter
 from typing import Protocol
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api.node_auth import Caller, NodeAuth
+from api.asked import Asked
+from api.door import Door, Refusal, source_of
+from api.node_auth import Caller
 from controlplane.answers.answer import Answer
 from controlplane.answers.errors import AnswerError, BadLookup, Unanswerable
 from controlplane.answers.question import Question, read
@@ -21,12 +23,8 @@ BODY_LIMIT = 1024 * 1024
 
 PATH = "/xml_curl"
 
-OnRefused = Callable[[str | None, str], None]
-"""Told of the node (None: unknown) and why; must not block."""
-
 _TEXT = (b"content-type", b"text/plain; charset=utf-8")
 _XML = (b"content-type", b"text/xml")
-_CHALLENGE = (b"www-authenticate", b'Basic realm="controlplane", charset="UTF-8"')
 _CLOSE = (b"connection", b"close")
 
 
@@ -58,15 +56,17 @@ class XmlCurl:
     def __init__(
         self,
         answers: Answering,
-        nodes: NodeAuth,
+        door: Door,
+        asked: Asked,
         *,
-        on_refused: OnRefused | None = None,
         body_limit: int = BODY_LIMIT,
         otherwise: ASGIApp | None = None,
     ) -> None:
         self._answers = answers
-        self._nodes = nodes
-        self._on_refused = on_refused
+        self._door = door
+        self._caller = door.caller
+        self._asked = asked
+        self._note = asked.note
         self._body_limit = body_limit
         self._otherwise = otherwise
 
@@ -81,35 +81,45 @@ class XmlCurl:
                 authorization = value
             elif name == b"content-length":
                 length = value
-        caller = self._nodes.caller(authorization)
-        if caller is None:
-            reason = "wrong credentials" if authorization else "no credentials"
-            self._refused(None, f"{reason}, from {_source(scope)}")
-            await _reply(send, 401, reason, _CHALLENGE)
-            return
+        began = perf_counter()
+        caller = self._caller(authorization)
+        if caller is None or caller.bound:
+            found = self._door.admit(scope, authorization)
+            if isinstance(found, Refusal):
+                self._refused(scope, began, found)
+                await _reply(send, found.status, found.reason, *found.headers)
+                return
+            caller = found
         try:
             form = await self._form(scope, length, receive)
             question = read(form)
         except TooLarge:
-            self._refused(caller.name, f"a body of more than {self._body_limit} bytes")
+            reason = f"a body of more than {self._body_limit} bytes"
+            self._refused(scope, began, Refusal(413, reason, caller.name))
             await _reply(send, 413, "the body is too large", _CLOSE)
         except BadLookup as error:
-            self._refused(caller.name, str(error))
+            self._refused(scope, began, Refusal(400, str(error), caller.name))
             await _reply(send, 400, str(error))
         except Gone:
             return
         else:
             if question.hostname != caller.switchname:
-                await self._misnamed(caller, question.hostname, send)
+                refusal = _misnamed(caller, question.hostname)
+                self._refused(scope, began, refusal, question)
+                await _reply(send, refusal.status, refusal.reason)
                 return
             answer = self._answers.cached(caller.name, question)
+            hit = answer is not None
             if answer is None:
                 try:
                     answer = await self._answers.answer(caller.name, question)
                 except AnswerError as error:
-                    await _failed(caller, error, send)
+                    text = _failed(caller, error)
+                    self._asked.failed(began, caller.name, source_of(scope), question, text)
+                    await _reply(send, 503, text)
                     return
             body = answer.body
+            self._note((began, perf_counter(), caller.name, scope["client"], question, answer, hit))
             await send(
                 {
                     "type": "http.response.start",
@@ -145,33 +155,36 @@ class XmlCurl:
             if size > self._body_limit:
                 raise TooLarge
 
-    async def _misnamed(self, caller: Caller, hostname: str, send: Send) -> None:
-        shown = hostname[:255].encode(errors="replace").decode()
-        reason = f"it calls itself {shown!r}, but its switchname is {caller.switchname!r}"
-        self._refused(caller.name, reason)
-        await _reply(send, 403, reason)
-
     async def _elsewhere(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self._otherwise is not None:
             await self._otherwise(scope, receive, send)
         elif scope["type"] == "http":
             await _reply(send, 404, f"lookups are asked at {PATH}")
 
-    def _refused(self, node: str | None, reason: str) -> None:
-        about = {"node": node} if node is not None else {}
-        log.warning("a lookup of %s is refused: %s", node or "an unknown caller", reason, extra=about)
-        if self._on_refused is not None:
-            self._on_refused(node, reason)
+    def _refused(
+        self, scope: Scope, began: float, refusal: Refusal, question: Question | None = None
+    ) -> None:
+        source = source_of(scope)
+        if refusal.told:
+            who = refusal.node or "an unknown caller"
+            about = {"node": refusal.node} if refusal.node is not None else {}
+            log.warning("a lookup of %s is refused: %s, from %s", who, refusal.reason, source, extra=about)
+        self._asked.refused(began, refusal.node, source, question, refusal.status, refusal.reason)
 
 
-async def _failed(caller: Caller, error: AnswerError, send: Send) -> None:
+def _misnamed(caller: Caller, hostname: str) -> Refusal:
+    shown = hostname[:255].encode(errors="replace").decode()
+    reason = f"it calls itself {shown!r}, but its switchname is {caller.switchname!r}"
+    return Refusal(403, reason, caller.name)
+
+
+def _failed(caller: Caller, error: AnswerError) -> str:
     about = {"node": caller.name}
     if isinstance(error, Unanswerable):
         log.warning("a lookup of %s cannot be answered: %s", caller.name, error, extra=about)
-        await _reply(send, 503, str(error))
-    else:
-        log.error("a lookup of %s cannot be answered", caller.name, exc_info=error, extra=about)
-        await _reply(send, 503, "what is stored cannot be given to FreeSWITCH")
+        return str(error)
+    log.error("a lookup of %s cannot be answered", caller.name, exc_info=error, extra=about)
+    return "what is stored cannot be given to FreeSWITCH"
 
 
 async def _reply(send: Send, status: int, text: str, *headers: tuple[bytes, bytes]) -> None:
@@ -181,8 +194,3 @@ async def _reply(send: Send, status: int, text: str, *headers: tuple[bytes, byte
         {"type": "http.response.start", "status": status, "headers": [_TEXT, length, *headers]},
     )
     await send({"type": "http.response.body", "body": body})
-
-
-def _source(scope: Scope) -> str:
-    client = scope.get("client")
-    return client[0] if client else "an unknown address"

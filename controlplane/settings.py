@@ -5,13 +5,14 @@ unknown is refused, in the file and in the environment alike: a setting with a t
 must not silently be its default.
 """
 
+import ipaddress
 import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 PREFIX = "CONTROLPLANE__"
@@ -30,6 +31,10 @@ class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+def _cidr(text: str) -> str:
+    return str(ipaddress.ip_network(text))
+
+
 class Database(_Section):
     """Where the desired state is kept."""
 
@@ -39,7 +44,32 @@ class Database(_Section):
     """How many copies of a SQLite database, made before migrations, are kept."""
 
 
-class Lookups(_Section):
+Cidrs = tuple[Annotated[str, AfterValidator(_cidr)], ...]
+
+
+class _Listener(_Section):
+    """What both listeners have."""
+
+    tls_certificate: Path | None = None
+    """PEM, with the chain; none: no TLS."""
+    tls_key: Path | None = None
+    tls_client_ca: Path | None = None
+    """Who signs the certificates of clients; none: clients are asked for none."""
+    trusted_proxies: Cidrs = ()
+    """Peers whose X-Forwarded-For and X-Forwarded-Proto are believed."""
+    request_timeout: Seconds = 20.0
+    """For a request to arrive, body and all."""
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if (self.tls_certificate is None) is not (self.tls_key is None):
+            raise ValueError("tls_certificate and tls_key go together")
+        if self.tls_client_ca is not None and self.tls_certificate is None:
+            raise ValueError("tls_client_ca needs tls_certificate and tls_key")
+        return self
+
+
+class Lookups(_Listener):
     """The listener that FreeSWITCH asks."""
 
     host: str = "127.0.0.1"
@@ -48,14 +78,20 @@ class Lookups(_Section):
     """What nodes are told to ask, when it is not http://HOST:PORT/xml_curl."""
     body_limit: Annotated[int, Field(ge=4096, le=64 << 20)] = 1 << 20
     cache_bytes: Annotated[int, Field(ge=0, le=64 << 30)] = 64 << 20
+    wrong_at_once: Annotated[int, Field(ge=1, le=1_000_000)] = 20
+    wrong_per_minute: Annotated[float, Field(gt=0, le=1_000_000)] = 20.0
+    kept: Annotated[int, Field(ge=1, le=100_000)] = 200
+    """How many of the last lookups of each node are kept to be looked at."""
 
 
-class OperatorsListener(_Section):
+class OperatorsListener(_Listener):
     """The listener of the HTTP API."""
 
     host: str = "127.0.0.1"
     port: Port = 8080
     body_limit: Annotated[int, Field(ge=4096, le=64 << 20)] = 1 << 20
+    metrics: Literal["token", "open", "off"] = "token"
+    """Who may read /metrics: whoever has an operator's token, whoever reaches it, or nobody."""
 
 
 class EventSocket(_Section):
@@ -158,7 +194,8 @@ class Settings(BaseSettings):
     def lookup_url(self) -> str:
         """What a node is told to ask."""
         host = f"[{self.lookups.host}]" if ":" in self.lookups.host else self.lookups.host
-        return self.lookups.public_url or f"http://{host}:{self.lookups.port}/xml_curl"
+        scheme = "http" if self.lookups.tls_certificate is None else "https"
+        return self.lookups.public_url or f"{scheme}://{host}:{self.lookups.port}/xml_curl"
 
 
 def load(path: Path | None, environment: Mapping[str, str] = os.environ) -> Settings:

@@ -1,5 +1,6 @@
 """What a node would be told for a lookup, why, and from which rows; every secret is masked."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from starlette.requests import Request
@@ -13,6 +14,7 @@ from api.problems import not_found
 from api.resources.shapes import Line, Shape
 from controlplane.answers.answer import Row
 from controlplane.answers.question import Question
+from controlplane.daemon import Daemon
 
 
 class ExplainIn(Shape):
@@ -58,29 +60,35 @@ async def _explained(request: Request, sent: ExplainIn) -> Response:
     node = daemon.desired.catalog.node(sent.node)
     if node is None:
         raise not_found(f"node {sent.node!r}")
-    asked = sent.model_dump(exclude={"node"})
-    question = Question(hostname=node.value.switchname, **asked)
-    explanation = await daemon.answers.explain(sent.node, question)
+    question = Question(hostname=node.value.switchname, **sent.model_dump(exclude={"node"}))
+    asked = {name: text for name, text in question._asdict().items() if text}
+    return await explained(daemon, sent.node, question, asked)
+
+
+async def explained(daemon: Daemon, node: str, question: Question, asked: Mapping[str, str]) -> Response:
+    """Answer what the node would be told; `asked`: what to show of the question."""
+    explanation = await daemon.answers.explain(node, question)
     return JSONResponse(
         {
-            "node": sent.node,
-            "lookup": {"hostname": question.hostname, **{name: text for name, text in asked.items() if text}},
+            "node": node,
+            "lookup": {"hostname": question.hostname, **asked},
             "found": explanation.found,
             "reason": explanation.reason,
             "revision": explanation.revision,
-            "rows": [_row(row) for row in explanation.rows],
+            "rows": [row(each) for each in explanation.rows],
             "xml": explanation.xml,
         }
     )
 
 
-def _row(row: Row) -> dict[str, Any]:
+def row(used: Row) -> dict[str, Any]:
+    """Write a row that went into an answer."""
     return {
-        "key": str(row.key),
-        "noun": row.key.noun.value,
-        "name": row.key.name,
-        "parent": row.key.parent,
-        "scope": str(row.key.scope),
-        "version": row.version,
-        "revision": row.revision,
+        "key": str(used.key),
+        "noun": used.key.noun.value,
+        "name": used.key.name,
+        "parent": used.key.parent,
+        "scope": str(used.key.scope),
+        "version": used.version,
+        "revision": used.revision,
     }

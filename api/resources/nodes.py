@@ -8,15 +8,21 @@ from pydantic import Field
 from api.problems import FieldProblem, invalid
 from api.resources.kit import Resource
 from api.resources.shapes import Line, Name, ResourceIn, TextIn
+from controlplane.desired import codec
 from controlplane.desired.codec import text_to_json
 from controlplane.desired.values import Node, NodeMode, Noun, Stored
 
 # Bytes of randomness in a generated lookup password.
 PASSWORD_BYTES = 24
+# What says who may ask in a node's name.
+ASKING = ("lookup_schemes", "lookup_networks", "lookup_certificate")
 
 
 class NodeIn(ResourceIn):
     """A node. Passwords left out stay as they are; a new node's lookup password is generated.
+
+    So does who may ask: `lookup_schemes`, `lookup_networks` and `lookup_certificate` are not lifted by
+    a writer who does not know of them.
 
     `mode` may be sent back as it was read; adopting a node changes it, not writing.
     """
@@ -28,6 +34,10 @@ class NodeIn(ResourceIn):
     mode: Literal["observing", "managed"] | None = None
     event_socket_password: TextIn | None = None
     lookup_passwords: Annotated[list[TextIn], Field(min_length=1, max_length=2)] | None = None
+    lookup_schemes: list[Literal["basic", "digest-sha-256", "digest-md5"]] | None = None
+    lookup_networks: list[Line] | None = None
+    lookup_certificate: Line | None = None
+    response_max_bytes: Annotated[int, Field(ge=1)] | None = None
     status: Any = None
 
 
@@ -38,7 +48,10 @@ def new_password() -> str:
 
 def complete(fields: dict[str, Any], stands: Stored[Node] | None) -> dict[str, Any]:
     """Fill in what was left out; raises `Problem` 422."""
+    kept = codec.fields_to_json(stands.value) if stands is not None else {}
+    asking = {name: kept[name] for name in ASKING if name in kept and name not in fields}
     fields = {name: value for name, value in fields.items() if value is not None and name != "status"}
+    fields |= asking
     mode = stands.value.mode if stands is not None else NodeMode.OBSERVING
     if fields.setdefault("mode", mode.value) != mode.value:
         raise invalid([FieldProblem("mode", f"the node is {mode.value}: adopt it, or observe it, instead")])

@@ -77,17 +77,23 @@ class Client:
             if after is None:
                 return found
 
-    def lines(self, path: str, body: object) -> Iterator[Json]:
+    def lines(
+        self, path: str, body: object = None, *, method: str = "POST", params: Params | None = None
+    ) -> Iterator[Json]:
         """Send a request and give each line of its answer as it arrives."""
-        with self._mapped(), self._http.stream("POST", path, json=body) as response:
+        with (
+            self._mapped(),
+            self._http.stream(method, path, json=body, params=_said(params)) as response,
+        ):
             if not response.is_success:
                 response.read()
                 self._json(response)
             try:
                 for line in response.iter_lines():
-                    yield json.loads(line)
+                    if line:  # an empty one says only that the connection stands
+                        yield json.loads(line)
             except httpx2.TransportError as error:
-                told = f"the API at {self._url} broke off before every node had answered: {error}"
+                told = f"the API at {self._url} broke off before it had told everything: {error}"
                 raise Failure(told, Code.NODE_FAILED) from error
 
     def _json(self, response: httpx2.Response) -> Any:

@@ -25,7 +25,10 @@ def add(app: typer.Typer) -> None:
 
 def explain(
     call: Call,
-    node: str,
+    node: Annotated[str | None, typer.Argument()] = None,
+    lookup: Annotated[
+        int | None, typer.Option("--lookup", metavar="ID", help="One of `lookups`, as it was asked.")
+    ] = None,
     user: Annotated[str | None, typer.Option("--user", metavar="USER@DOMAIN")] = None,
     document: Annotated[str | None, typer.Option("--document", metavar="NAME", help="acl.conf, ...")] = None,
     profile: Annotated[str | None, typer.Option("--profile", help="sofia.conf, cut to this profile.")] = None,
@@ -41,26 +44,30 @@ def explain(
 ) -> None:
     """Show what a node would be told for a lookup, why, and from which rows; passwords are masked."""
     asked = [
-        lookup
-        for lookup in (
+        each
+        for each in (
             _user(user) if user is not None else None,
             _configuration(document) if document is not None else None,
             _configuration("sofia.conf") | _cut(profile, gateway) if profile is not None else None,
             {"section": "dialplan", "context": context} if context is not None else None,
             {"section": section} if section is not None else None,
         )
-        if lookup is not None
+        if each is not None
     ]
-    if len(asked) != 1 or (gateway is not None and profile is None):
+    if lookup is not None and node is None and not asked:
+        told = call.client.get(f"/lookups/{lookup}/explain")
+    elif lookup is not None or node is None or len(asked) != 1 or (gateway is not None and profile is None):
         raise Failure(
-            "say one lookup: --user, --document, --profile (--gateway narrows it), --context or --section"
+            "say one lookup: --lookup, or a node and --user, --document, --profile (--gateway narrows it), "
+            "--context or --section"
         )
-    told = call.client.send("POST", "/explain", {"node": node, **asked[0], **_fields(field or [])})
+    else:
+        told = call.client.send("POST", "/explain", {"node": node, **asked[0], **_fields(field or [])})
     if call.out.as_json:
         call.out.document(told)
         return
     found = word("found" if told["found"] else "not found")
-    call.out.say(f"{node}: ", found, f", at revision {told['revision']}: {told['reason']}")
+    call.out.say(f"{told['node']}: ", found, f", at revision {told['revision']}: {told['reason']}")
     call.out.table(ROWS, told["rows"], empty="from no row")
     call.out.text(told["xml"])
 

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import assert_never
 
+from cryptography import x509
+
 from controlplane.desired import markup
 from controlplane.desired.codec import ref_from_text
 from controlplane.desired.errors import FieldError, Invalid
@@ -42,6 +44,7 @@ _DOCUMENT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.\-]*\.conf", re.ASCII)
 _HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.\-]*[A-Za-z0-9_])?", re.ASCII)
 _OURS = "controlplane_"
 _FEWEST, _MOST_PASSWORDS = 1, 2
+_SMALLEST_ANSWER, _LARGEST_ANSWER = 1 << 16, 1 << 30
 
 Wrong = Iterator[FieldError]
 
@@ -121,6 +124,32 @@ def _node(node: Node) -> Wrong:
         yield FieldError("lookup_passwords", "must be one or two")
     for place, password in enumerate(node.lookup_passwords):
         yield from _password(f"lookup_passwords[{place}]", password)
+    yield from _asking(node)
+
+
+def _asking(node: Node) -> Wrong:
+    """How the node may ask."""
+    yield from _twice("lookup_schemes", node.lookup_schemes)
+    if not node.lookup_schemes and node.lookup_certificate is None:
+        yield FieldError("lookup_schemes", "may be empty only beside a lookup_certificate")
+    for place, network in enumerate(node.lookup_networks):
+        yield from _cidr(f"lookup_networks[{place}]", network)
+    if node.lookup_certificate is not None:
+        yield from _subject("lookup_certificate", node.lookup_certificate)
+    if not _SMALLEST_ANSWER <= node.response_max_bytes <= _LARGEST_ANSWER:
+        yield FieldError("response_max_bytes", f"must be from {_SMALLEST_ANSWER} to {_LARGEST_ANSWER}")
+
+
+def _subject(field: str, text: str) -> Wrong:
+    try:
+        subject = x509.Name.from_rfc4514_string(text)
+    except ValueError:
+        yield FieldError(field, "is no subject (RFC 4514), such as CN=fs1.example,O=Example")
+        return
+    if not text or len(text) > 1024:
+        yield FieldError(field, "must be from 1 to 1024 characters")
+    elif subject.rfc4514_string() != text:
+        yield FieldError(field, f"is to be written {subject.rfc4514_string()!r}")
 
 
 def _password(field: str, text: Text) -> Wrong:

@@ -11,6 +11,7 @@ from typing import Any, assert_never
 from controlplane.desired.errors import FieldError, Invalid
 from controlplane.desired.fields import Fields
 from controlplane.desired.values import (
+    RESPONSE_MAX_BYTES,
     Acl,
     AclEntry,
     Context,
@@ -27,6 +28,7 @@ from controlplane.desired.values import (
     Params,
     Profile,
     ProfileDomain,
+    Scheme,
     SecretRef,
     Text,
     User,
@@ -64,6 +66,10 @@ def fields_to_json(value: Value) -> Json:
                 "mode": value.mode.value,
                 "event_socket_password": text_to_json(value.event_socket_password),
                 "lookup_passwords": [text_to_json(password) for password in value.lookup_passwords],
+                "lookup_schemes": [scheme.value for scheme in value.lookup_schemes],
+                "lookup_networks": list(value.lookup_networks),
+                "lookup_certificate": value.lookup_certificate,
+                "response_max_bytes": value.response_max_bytes,
             }
         case Domain():
             return _with_params(value) | {"cacheable": value.cacheable}
@@ -201,6 +207,10 @@ def _node(key: Key, fields: Fields) -> Node:
         mode=NodeMode(fields.one_of("mode", [mode.value for mode in NodeMode], NodeMode.OBSERVING.value)),
         event_socket_password=fields.sealable("event_socket_password", text_from_json),
         lookup_passwords=fields.sealables("lookup_passwords", text_from_json),
+        lookup_schemes=tuple(map(Scheme, fields.some_of("lookup_schemes", list(Scheme)))),
+        lookup_networks=fields.names("lookup_networks"),
+        lookup_certificate=fields.optional_text("lookup_certificate"),
+        response_max_bytes=fields.whole("response_max_bytes", default=RESPONSE_MAX_BYTES),
     )
 
 

@@ -76,6 +76,16 @@ class Fields:
         self._wrong(name, f"must be one of {', '.join(known)}")
         return known[0]
 
+    def some_of(self, name: str, known: Sequence[str]) -> tuple[str, ...]:
+        """Read a list of some of these words; all of them when missing."""
+        given = self._given.pop(name, None)
+        if given is None:
+            return tuple(known)
+        if isinstance(given, (list, tuple)) and all(isinstance(one, str) and one in known for one in given):
+            return tuple(given)
+        self._wrong(name, f"must be a list of some of {', '.join(known)}")
+        return ()
+
     def names(self, name: str) -> tuple[str, ...]:
         """Read a list of texts."""
         given = self._list(name)

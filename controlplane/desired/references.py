@@ -14,10 +14,13 @@ from controlplane.desired.catalog import Catalog, rank
 from controlplane.desired.errors import FieldError
 from controlplane.desired.revisions import Changed
 from controlplane.desired.rows import PARENTS, TABLES
+from controlplane.desired.sizes import too_large, too_small
 from controlplane.desired.standing import parent_key
 from controlplane.desired.values import (
     Acl,
+    Document,
     Domain,
+    Extension,
     Gateway,
     Group,
     Key,
@@ -60,6 +63,8 @@ def _in_catalog(changes: Sequence[Changed], after: Catalog) -> Wrong:
         match value:
             case Node():
                 yield from _needs_of_node(value, after)
+            case Document() | Extension():
+                yield from too_large(value, after)
             case Gateway():
                 yield from _gateway(value, after)
             case Acl():
@@ -124,7 +129,11 @@ def _acl(acl: Acl, after: Catalog) -> Wrong:
 
 def _needs_of_node(node: Node, after: Catalog) -> Wrong:
     """A node that joins a group takes on all that stands for the group."""
+    for other in after.nodes.values() if node.lookup_certificate is not None else ():
+        if other.value.name != node.name and other.value.lookup_certificate == node.lookup_certificate:
+            yield node.key, FieldError("lookup_certificate", f"is that of node {other.value.name}")
     view = after.view(node.name)
+    yield from too_small(node, (row.value for row in view.documents.values()))
     for row in after.gateways.values():
         gateway = row.value
         if gateway.placed_on not in (None, node.name):

@@ -27,6 +27,7 @@ from controlplane.desired.values import (
     Noun,
     Profile,
     ProfileDomain,
+    Scheme,
     Scope,
     Stored,
     Text,
@@ -117,6 +118,10 @@ def _node(cells: Cells) -> Node:
         mode=NodeMode(cells["mode"]),
         event_socket_password=_text(cells["event_socket_password"]),
         lookup_passwords=tuple(_text(one) for one in cells["lookup_passwords"]),
+        lookup_schemes=tuple(map(Scheme, cells["lookup_schemes"])),
+        lookup_networks=tuple(cells["lookup_networks"]),
+        lookup_certificate=cells["lookup_certificate"],
+        response_max_bytes=cells["response_max_bytes"],
     )
 
 

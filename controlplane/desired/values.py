@@ -115,12 +115,27 @@ class NodeMode(StrEnum):
     """Adopted: changes are pushed, drift is repaired or reported as set."""
 
 
+class Scheme(StrEnum):
+    """How a node may show its lookup password."""
+
+    BASIC = "basic"
+    DIGEST_SHA256 = "digest-sha-256"
+    DIGEST_MD5 = "digest-md5"
+
+
+RESPONSE_MAX_BYTES = 1 << 20
+"""How large an answer mod_xml_curl takes when its `response-max-bytes` says nothing else."""
+
+
 @dataclass(frozen=True, slots=True)
 class Node:
     """A FreeSWITCH node. `groups` is in the order of precedence.
 
     `lookup_passwords` holds one or two (for rotation), newest first; the user name of the
-    lookup credential is the node's name.
+    lookup credential is the node's name. A lookup must meet all that is set: its password by one
+    of `lookup_schemes`, a source in one of `lookup_networks` (CIDRs; empty: any), and a client
+    certificate of the subject `lookup_certificate` (RFC 4514; None: needs none). Without schemes
+    the certificate alone is enough. `response_max_bytes`: what the node's mod_xml_curl is set to.
     """
 
     name: str
@@ -131,6 +146,10 @@ class Node:
     mode: NodeMode
     event_socket_password: Text
     lookup_passwords: tuple[Text, ...]
+    lookup_schemes: tuple[Scheme, ...] = tuple(Scheme)
+    lookup_networks: tuple[str, ...] = ()
+    lookup_certificate: str | None = None
+    response_max_bytes: int = RESPONSE_MAX_BYTES
 
     @property
     def key(self) -> Key:

@@ -21,3 +21,7 @@ class NodeRow(Versioned, table=True):
     mode: str
     event_socket_password: dict[str, str] = Field(sa_type=Json)
     lookup_passwords: list[Any] = json_list()
+    lookup_schemes: list[str] = json_list()
+    lookup_networks: list[str] = json_list()
+    lookup_certificate: str | None = None
+    response_max_bytes: int

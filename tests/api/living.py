@@ -8,7 +8,8 @@ from typing import Any
 from starlette.testclient import TestClient
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api.app import operators_app
+from api.app import asked_of, operators_app
+from api.asked import Asked
 from api.listeners import Address
 from controlplane.daemon import Daemon
 from controlplane.operators import Minted
@@ -21,6 +22,7 @@ class Living:
     def __init__(self, settings: Settings) -> None:
         self.daemon = Daemon(settings)
         self.app: ASGIApp
+        self.asked: Asked
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "lifespan":
@@ -28,7 +30,8 @@ class Living:
             return
         await receive()
         await self.daemon.start()
-        self.app = operators_app(self.daemon, Address("127.0.0.1", 8081))
+        self.asked = asked_of(self.daemon)
+        self.app = operators_app(self.daemon, Address("127.0.0.1", 8081), self.asked)
         await send({"type": "lifespan.startup.complete"})
         await receive()
         await self.daemon.drain(1.0)
@@ -39,9 +42,10 @@ class Living:
 class Operator:
     """An operator's client; its paths are below /api/v1."""
 
-    def __init__(self, client: TestClient, daemon: Daemon, minted: Minted) -> None:
+    def __init__(self, client: TestClient, living: Living, minted: Minted) -> None:
         self.client = client
-        self.daemon = daemon
+        self.living = living
+        self.daemon = living.daemon
         self.minted = minted
 
     def __call__(self, method: str, path: str, body: Any = None, **headers: str | bytes) -> Any:
@@ -73,4 +77,4 @@ def living(folder: Path, **more: Any) -> Iterator[Operator]:
     with TestClient(app, client=("192.0.2.7", 40000), raise_server_exceptions=False) as client:
         assert client.portal is not None
         minted = client.portal.call(app.daemon.operators.mint, "tester")
-        yield Operator(client, app.daemon, minted)
+        yield Operator(client, app, minted)

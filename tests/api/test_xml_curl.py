@@ -9,6 +9,9 @@ from typing import Any
 import pytest
 from starlette.types import Message
 
+from api.asked import Asked
+from api.door import Door
+from api.metrics import Metrics
 from api.node_auth import Caller, NodeAuth
 from api.xml_curl import XmlCurl
 from controlplane.answers.answer import Answer
@@ -75,7 +78,7 @@ def ask(
     body: Iterable[bytes] = (FORM,),
     authorization: bytes | None = basic("fs1", "pw"),
     headers: Iterable[tuple[bytes, bytes]] = (),
-    refused: list[tuple[str | None, str]] | None = None,
+    asked: Asked | None = None,
     limit: int = 1000,
 ) -> Reply:
     sent: list[Message] = []
@@ -93,13 +96,14 @@ def ask(
         sent.append(message)
 
     async def call() -> None:
-        hook = None if refused is None else lambda name, reason: refused.append((name, reason))
-        endpoint = XmlCurl(answers, await auth_of(node()), on_refused=hook, body_limit=limit)
+        door = Door(await auth_of(node()))
+        endpoint = XmlCurl(answers, door, asked or Asked(lambda _: 1000, Metrics()), body_limit=limit)
         given = [(b"host", b"x"), *headers]
         if authorization is not None:
             given.append((b"authorization", authorization))
         scope: dict[str, Any] = {
-            "type": "http", "method": method, "path": path, "query_string": query, "headers": given,
+            "type": "http", "method": method, "path": path, "raw_path": path.encode(), "query_string": query,
+            "headers": given,
             "client": ("192.0.2.1", 40000),
         }  # fmt: skip
         await endpoint(scope, receive, send)
@@ -146,13 +150,13 @@ def test_what_is_not_in_the_cache_is_rendered() -> None:
     [None, b"", b"Basic", basic("fs1", "wrong"), basic("fs2", "pw"), b"Bearer x", b"Basic \xff"],
 )
 def test_without_credentials_nothing_is_read(authorization: bytes | None) -> None:
-    answers, refused = Known(), list[tuple[str | None, str]]()
-    reply = ask(answers, authorization=authorization, refused=refused)
+    answers, asked = Known(), Asked(lambda _: None, Metrics())
+    reply = ask(answers, authorization=authorization, asked=asked)
     assert reply.status == 401
     assert reply.headers[b"www-authenticate"].startswith(b"Basic ")
     assert (reply.received, answers.asked) == (0, [])
-    assert refused[0][0] is None
-    assert "192.0.2.1" in refused[0][1]
+    [refused] = asked.lookups()
+    assert (refused.node, refused.source, refused.status) == (None, "192.0.2.1", 401)
 
 
 def test_a_digest_client_that_begins_with_an_empty_body_is_challenged() -> None:
@@ -160,11 +164,12 @@ def test_a_digest_client_that_begins_with_an_empty_body_is_challenged() -> None:
 
 
 def test_a_node_that_calls_itself_something_else_is_refused_and_shown() -> None:
-    answers, refused = Known(), list[tuple[str | None, str]]()
-    reply = ask(answers, body=(FORM.replace(b"switch1", b"switch2"),), refused=refused)
+    answers, asked = Known(), Asked(lambda _: 1000, Metrics())
+    reply = ask(answers, body=(FORM.replace(b"switch1", b"switch2"),), asked=asked)
     assert reply.status == 403
     assert answers.asked == []
-    assert refused == [("fs1", "it calls itself 'switch2', but its switchname is 'switch1'")]
+    [refused] = asked.lookups(["fs1"])
+    assert refused.reason == "it calls itself 'switch2', but its switchname is 'switch1'"
 
 
 @pytest.mark.parametrize("body", [b"", b"no lookup", FORM + b"&hostname=switch2"])
@@ -239,6 +244,26 @@ def test_sealed_passwords_are_opened_and_withdrawn_ones_refused_at_once() -> Non
         assert auth.caller(basic("fs1", "pw2")) is None
         await auth.settled()
         assert set().union(*opened) == {first, second}
+
+    asyncio.run(run())
+
+
+def test_whoever_comes_as_the_last_password_is_opened_does_not_wait_for_ever() -> None:
+    secret, gate = SecretRef(1, 1), asyncio.Event()
+
+    async def opening(refs: Iterable[SecretRef]) -> dict[SecretRef, str]:
+        await gate.wait()
+        return dict.fromkeys(refs, "pw")
+
+    async def run() -> None:
+        auth = NodeAuth(opening)
+        auth.follow(_catalog(secret))
+        await asyncio.sleep(0)
+        gate.set()
+        # Goes on in the very round of the loop in which the password is opened.
+        await asyncio.sleep(0)
+        await auth.settled()
+        assert auth.caller(basic("fs1", "pw")) is not None
 
     asyncio.run(run())
 

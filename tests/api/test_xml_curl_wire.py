@@ -10,7 +10,10 @@ from typing import Any, Protocol
 import uvicorn
 from uvicorn.server import ServerState
 
+from api.asked import Asked
+from api.door import Door
 from api.lookup_protocol import LookupProtocol
+from api.metrics import Metrics
 from api.xml_curl import XmlCurl
 from tests.api.test_xml_curl import FORM, Known, auth_of, basic, node
 
@@ -25,7 +28,8 @@ def asked(talk: Callable[[Ask], Awaitable[None]]) -> None:
     """Run `talk` with a function that sends requests on a new connection and gives the last reply."""
 
     async def run() -> None:
-        endpoint = XmlCurl(Known(), await auth_of(node("fsuser", "fspass", switchname="fs1")))
+        door = Door(await auth_of(node("fsuser", "fspass", switchname="fs1")))
+        endpoint = XmlCurl(Known(), door, Asked(lambda _: None, Metrics()))
         config = uvicorn.Config(endpoint, lifespan="off", log_config=None, access_log=False, ws="none")
         config.load()
         loop = asyncio.get_running_loop()
@@ -63,7 +67,7 @@ def wire(record: dict[str, Any], authorization: bytes | None) -> bytes:
 
 
 def test_every_recorded_request_is_understood() -> None:
-    """401 where the node showed no credential or another scheme: Digest is not offered yet."""
+    """401 where the node showed no credential, or one for another server's challenge."""
     records = [
         json.loads(line)
         for path in sorted(RECORDINGS.glob("*.jsonl"))

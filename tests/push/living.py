@@ -12,7 +12,10 @@ from typing import Any, TypeVar, cast
 
 from sqlalchemy.orm import Session
 
+from api.asked import Asked
+from api.door import Door
 from api.listeners import Listener, bind
+from api.metrics import Metrics
 from api.node_auth import NodeAuth
 from api.xml_curl import XmlCurl
 from controlplane.answers.answers import Answers
@@ -175,7 +178,8 @@ class Middle:
         await nodes.start(self.desired.catalog)
         sockets = bind("127.0.0.1", self.port)
         self.port = sockets[0].getsockname()[1]
-        self._listener = Listener(XmlCurl(self.answers, nodes), sockets, grace=1)
+        endpoint = XmlCurl(self.answers, Door(nodes), Asked(lambda _: None, Metrics()))
+        self._listener = Listener(endpoint, sockets, grace=1)
         self._listening = asyncio.create_task(self._listener.run_until_closed(), name="lookups")
         await self._listener.listening.wait()
         await self.pusher.start()
