@@ -89,7 +89,9 @@ class Node:
         return self.api(f"sofia xmlstatus gateway {name}").startswith("<")
 
     def fingerprint(self, name: str) -> str:
-        return self.api(f"sofia_gateway_data {name} ivar controlplane_fingerprint")
+        """A gateway's; empty when it does not run, or has none."""
+        reply = self.api(f"sofia_gateway_data {name} ivar controlplane_fingerprint")
+        return "" if reply.startswith("-ERR") else reply
 
 
 class StandIn(Node):

@@ -21,6 +21,8 @@ LEFT_ON_DISK = "1999"
 
 _BEFORE = ("mod_logfile", "mod_xml_curl", "mod_event_socket")
 _NEEDED = ("mod_commands", "mod_sofia", "mod_dialplan_xml", "mod_dptools")
+FROM_US = "mod_expr"
+"""Loaded because we say so: it stands in our post_load_modules.conf alone."""
 OPTIONAL = (
     "mod_loopback",
     "mod_sndfile",
@@ -57,9 +59,9 @@ class Program:
         given = os.environ.get(MODULES)
         folders = [Path(given)] if given else [prefix / "lib/freeswitch/mod", prefix / "mod"]
         for folder in folders:
-            if all((folder / f"{module}.so").exists() for module in (*_BEFORE, *_NEEDED)):
+            if all((folder / f"{module}.so").exists() for module in (*_BEFORE, *_NEEDED, FROM_US)):
                 return cls(path, folder)
-        wanted = ", ".join((*_BEFORE, *_NEEDED))
+        wanted = ", ".join((*_BEFORE, *_NEEDED, FROM_US))
         pytest.fail(f"{folders[0]} does not hold {wanted}: set {MODULES} to the folder that does")
 
     def loads(self) -> tuple[str, ...]:

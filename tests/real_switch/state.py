@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from tests.e2e.house import House
-from tests.real_switch.node import DOMAIN, RealNode
+from tests.real_switch.node import DOMAIN, FROM_US, RealNode
 
 ADDRESSES = {"sip-ip": "127.0.0.1", "rtp-ip": "127.0.0.1", "rtp-timer-name": "soft", "dialplan": "XML"}
 INTERNAL = {
@@ -24,7 +24,7 @@ EXTERNAL = {
 }
 DOCUMENTS = {
     "sofia.conf": '<global_settings><param name="log-level" value="0"/></global_settings>',
-    "post_load_modules.conf": '<modules><load module="mod_expr"/></modules>',
+    "post_load_modules.conf": f'<modules><load module="{FROM_US}"/></modules>',
     "conference.conf": (
         '<caller-controls><group name="default"><control action="mute" digits="0"/></group>'
         '</caller-controls><profiles><profile name="team"><param name="rate" value="8000"/></profile>'
