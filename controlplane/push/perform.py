@@ -5,13 +5,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from controlplane.push.errors import NotSeen
+from controlplane.push.errors import NotReady, NotSeen
 from controlplane.push.plan import Act, Step
 from controlplane.push.policy import PushPolicy
 from controlplane.push.ports import Nodes
 from controlplane.push.touches import CacheKey
 from controlplane.push.watch import Ear, Watch
-from esl.commands import Command, GatewayStatuses, ProfileStatusOf
+from esl.commands import Command, GatewayStatuses, ProfileStatusOf, StoppingProfiles
 from esl.errors import EventSocketError, UnknownProfile
 from esl.link import NodeEvent
 
@@ -44,7 +44,7 @@ class Report:
 
 
 class Performer:
-    """Runs steps on one node. Raises the EventSocketError or NotSeen of the first that failed."""
+    """Runs steps on one node. Raises the EventSocketError, NotReady or NotSeen of the first that failed."""
 
     def __init__(self, nodes: Nodes, watch: Watch, policy: PushPolicy, node: str, report: Report) -> None:
         self._nodes = nodes
@@ -121,6 +121,8 @@ class Performer:
 
     async def _start(self, step: Step) -> None:
         """The reply and the profile_start event come also when its port is taken: only its status tells."""
+        if step.target in await self._nodes.run(self._node, StoppingProfiles()):
+            raise NotReady(f"profile {step.target} is still on its way down, or restarting")
         with self._watch.listening(self._node) as ear:
             await self._one(step)
             await self._profile(ear, step.target, up=True)

@@ -31,6 +31,10 @@ class Sofia:
     def __init__(self, core: Core) -> None:
         self.profiles: dict[str, Profile] = {}
         self.gateways: dict[str, Gateway] = {}
+        self.stopping: dict[str, Profile] = {}
+        """Run no more, but their names and ports are still taken."""
+        self._lost: list[Profile] = []
+        """Started under the name of one that was stopping: they run, and no command reaches them."""
         self._core = core
 
     async def load(self) -> bool:
@@ -56,6 +60,8 @@ class Sofia:
             profile.halt()
         self.profiles.clear()
         self.gateways.clear()
+        self.stopping.clear()
+        self._lost.clear()
 
     # --- commands, after their XML was reloaded -----------------------------------------------------
 
@@ -140,7 +146,10 @@ class Sofia:
             return None
         profile = Profile(self._core, name, params(element, "settings/param"), self.gateways)
         self._core.fire("CUSTOM", _STARTED, profile.headers(), subclass="sofia::profile_start")
-        others = {each.port for each in self.profiles.values()}
+        if name in self.stopping:
+            self._lost.append(profile)  # sofia_glue.c:2059, sofia_glue_add_profile
+            return profile
+        others = {each.port for each in (*self.profiles.values(), *self._lost)}
         if profile.port in self._core.faults.taken_ports | others:
             self._core.spawn(self._fail_to_bind(profile), f"profile {name} waits for its port")
             return profile
@@ -165,10 +174,11 @@ class Sofia:
     async def _stop(self, profile: Profile) -> None:
         await self._core.sleep(0.1, 0.9)
         if self.profiles.get(profile.name) is profile:
-            del self.profiles[profile.name]
+            self.stopping[profile.name] = self.profiles.pop(profile.name)
             profile.end()
             await self._core.sleep(1.2)
             self._unpublish(profile)
+            self.stopping.pop(profile.name, None)
 
     def _end(self, profile: Profile) -> None:
         del self.profiles[profile.name]

@@ -19,7 +19,7 @@ class SofiaCommands:
         self._core = core
         self._sofia = sofia
         self._reload = reload
-        self._print = Printer(sofia.profiles, core.config.timing.scale)
+        self._print = Printer(sofia.profiles, sofia.stopping, core.config.timing.scale)
 
     async def run(self, arguments: str) -> str:
         """One command."""

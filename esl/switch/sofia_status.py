@@ -18,8 +18,9 @@ Profiles = dict[str, Profile]
 class Printer:
     """Prints; ``scale`` turns the loop's time into FreeSWITCH's."""
 
-    def __init__(self, profiles: Profiles, scale: float) -> None:
+    def __init__(self, profiles: Profiles, stopping: Profiles, scale: float) -> None:
         self._profiles = profiles
+        self._stopping = stopping
         self._scale = scale
 
     # --- all ----------------------------------------------------------------------------------------
@@ -75,6 +76,8 @@ class Printer:
                     for each in item.gateways
                 }
             told[name]["info"] = _info(item)
+        for name, item in self._stopping.items():
+            told[name] = {"status": {"type": "profile", "state": "DOWN", "in-use": 0, "data": item.url}}
         return _cjson({"profiles": told}) + "\n"
 
     def _listed(self) -> Iterator[tuple[str, str | Profile]]:

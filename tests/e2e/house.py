@@ -1,4 +1,4 @@
-"""A control plane and stand-in nodes, each a process started from the command line."""
+"""A control plane and its nodes, each a process started from the command line."""
 
 import contextlib
 import json
@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, Protocol, TypeVar
 
 import httpx2
 
@@ -20,6 +20,7 @@ PATIENCE = 30.0
 ESL_PASSWORD = "ClueCon"
 PERIOD = 2.0
 """Seconds between two comparisons of each node."""
+PYTHON = (sys.executable, "-m")
 
 
 def wait(so: Callable[[], Any], what: str, patience: float = PATIENCE) -> Any:
@@ -36,7 +37,7 @@ class Process:
 
     def __init__(self, log: Path, words: Sequence[str], environment: Mapping[str, str] | None = None) -> None:
         self.log = log
-        self._words = [sys.executable, "-m", *words]
+        self._words = list(words)
         self._environment = {**os.environ, **(environment or {})}
         self.child: subprocess.Popen[bytes] | None = None
 
@@ -64,7 +65,7 @@ class Process:
 
 
 class Node:
-    """A stand-in node in a process of its own."""
+    """A node in a process of its own."""
 
     def __init__(self, name: str, port: int, process: Process) -> None:
         self.name = name
@@ -88,7 +89,13 @@ class Node:
         return self.api(f"sofia xmlstatus gateway {name}").startswith("<")
 
     def fingerprint(self, name: str) -> str:
-        return self.api(f"sofia_gateway_data {name} ivar controlplane_fingerprint")
+        """A gateway's; empty when it does not run, or has none."""
+        reply = self.api(f"sofia_gateway_data {name} ivar controlplane_fingerprint")
+        return "" if reply.startswith("-ERR") else reply
+
+
+class StandIn(Node):
+    """A node that is no FreeSWITCH, and tells what was asked of it."""
 
     def took(self) -> list[str]:
         """What the control plane had it do, in order."""
@@ -103,22 +110,51 @@ def _headers(stream: Any) -> dict[str, str]:
     return found
 
 
-class House:
-    """The control plane with its nodes, and an operator's client."""
+N_co = TypeVar("N_co", bound=Node, covariant=True)
+N = TypeVar("N", bound=Node)
 
-    def __init__(self, folder: Path, names: Sequence[str], settings: str = "") -> None:
+
+class Builds(Protocol[N_co]):
+    """Makes a node that the control plane knows already; `told`: what it says the node needs on its disk."""
+
+    def __call__(self, house: "House[Any]", name: str, port: int, told: Mapping[str, Any]) -> N_co: ...
+
+
+def stand_in(house: "House[Any]", name: str, port: int, told: Mapping[str, Any]) -> StandIn:
+    words = [*PYTHON, "esl.switch", "--name", name, "--port", str(port), "--user", name]
+    words += ["--url", f"http://127.0.0.1:{house.lookups}/xml_curl", "--fast"]
+    secrets = {"SWITCH_PASSWORD": ESL_PASSWORD, "SWITCH_LOOKUP_PASSWORD": str(told["lookup_password"])}
+    return StandIn(name, port, Process(house.folder / f"{name}.log", words, secrets))
+
+
+class House(Generic[N]):
+    """The control plane with its nodes, and an operator's client.
+
+    `lookup_url`: where nodes are told to ask; empty: the daemon itself.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        names: Sequence[str],
+        build: Builds[N],
+        settings: str = "",
+        lookup_url: str = "",
+    ) -> None:
         self.folder = folder
+        self._build = build
         operators, self.lookups, *ports = free_ports(2 + len(names))
         self.ports = dict(zip(names, ports, strict=True))
         self.config = folder / "config.toml"
         self.config.write_text(
             f'data_dir = "{folder / "var"}"\n'
             f"[operators]\nport = {operators}\n[lookups]\nport = {self.lookups}\n"
+            f'public_url = "{lookup_url}"\n'
             f"[reconcile]\nperiod = {PERIOD}\njitter = 0\n[push]\nretry_min = 0.2\nretry_max = 0.5\n"
             f"[event_socket]\nbackoff_min = 0.1\nbackoff_max = 0.3\n{settings}"
         )
         self.daemon = Process(
-            folder / "daemon.log", ["controlplane.cli", "serve", "--config", str(self.config)]
+            folder / "daemon.log", [*PYTHON, "controlplane.cli", "serve", "--config", str(self.config)]
         )
         self.url = f"http://127.0.0.1:{operators}"
         self.client = httpx2.Client(
@@ -126,7 +162,7 @@ class House:
             headers={"Authorization": f"Bearer {self._token()}"},
             timeout=20,
         )
-        self.nodes: dict[str, Node] = {}
+        self.nodes: dict[str, N] = {}
 
     def start(self) -> None:
         """Start the daemon, and wait till it can answer."""
@@ -138,13 +174,9 @@ class House:
         for name, port in self.ports.items():
             body = {"name": name, "host": "127.0.0.1", "port": port, "groups": ["all"]}
             self.send("POST", "/nodes", {**body, "event_socket_password": ESL_PASSWORD})
-            password = self.send("GET", f"/nodes/{name}/config")["lookup_password"]
-            words = ["esl.switch", "--name", name, "--port", str(port), "--user", name]
-            words += ["--url", f"http://127.0.0.1:{self.lookups}/xml_curl", "--fast"]
-            secrets = {"SWITCH_PASSWORD": ESL_PASSWORD, "SWITCH_LOOKUP_PASSWORD": password}
-            node = Node(name, port, Process(self.folder / f"{name}.log", words, secrets))
-            node.process.start()
+            node = self._build(self, name, port, self.send("GET", f"/nodes/{name}/config"))
             self.nodes[name] = node
+            node.process.start()
             self._connected(name)
             self.send("POST", f"/nodes/{name}/adopt", {})
 
@@ -178,7 +210,7 @@ class House:
 
     def _token(self) -> str:
         words = ["controlplane.cli", "token", "create", "tester", "--config", str(self.config), "--json"]
-        done = subprocess.run([sys.executable, "-m", *words], capture_output=True, text=True, check=True)
+        done = subprocess.run([*PYTHON, *words], capture_output=True, text=True, check=True)
         return str(json.loads(done.stdout)["token"])
 
     def _ready(self) -> bool:
@@ -191,9 +223,11 @@ class House:
 
 
 @contextlib.contextmanager
-def house(folder: Path, names: Sequence[str] = ("fs1", "fs2"), settings: str = "") -> Iterator[House]:
-    """A daemon with nodes that it manages; everything ends with the test."""
-    found = House(folder, names, settings)
+def house(
+    folder: Path, names: Sequence[str] = ("fs1", "fs2"), settings: str = ""
+) -> Iterator[House[StandIn]]:
+    """A daemon with stand-in nodes that it manages; everything ends with the test."""
+    found = House(folder, names, stand_in, settings)
     try:
         found.start()
         found.add_nodes()

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.house import PERIOD, House, house, wait
+from tests.e2e.house import PERIOD, House, StandIn, house, wait
 
 PROFILE = {"params": {"sip-ip": "127.0.0.1", "rtp-ip": "127.0.0.1", "sip-port": "5080", "context": "public"}}
 COMING_AND_GOING = ("killgw", "startgw", "rescan", "restart", "stop", "start")
@@ -20,18 +20,18 @@ def gateway(password: str) -> dict[str, Any]:
 
 
 @pytest.fixture
-def fleet(tmp_path: Path) -> Iterator[House]:
+def fleet(tmp_path: Path) -> Iterator[House[StandIn]]:
     with house(tmp_path) as found:
         found.send("PUT", "/profiles/external", PROFILE)
         found.in_sync()
         yield found
 
 
-def put(fleet: House, password: str) -> int:
+def put(fleet: House[StandIn], password: str) -> int:
     return int(fleet.send("PUT", "/gateways/carrier", gateway(password))["revision"])
 
 
-def test_a_gateway_is_added_changed_and_removed_on_both_nodes(fleet: House) -> None:
+def test_a_gateway_is_added_changed_and_removed_on_both_nodes(fleet: House[StandIn]) -> None:
     added = put(fleet, "marker-first")
     for name, node in fleet.nodes.items():
         fleet.landed(name, added)
@@ -52,7 +52,7 @@ def test_a_gateway_is_added_changed_and_removed_on_both_nodes(fleet: House) -> N
     assert "marker-" not in everything
 
 
-def test_a_node_that_was_down_catches_up(fleet: House) -> None:
+def test_a_node_that_was_down_catches_up(fleet: House[StandIn]) -> None:
     first = put(fleet, "first")
     fleet.landed("fs1", first)
     fleet.landed("fs2", first)
@@ -70,7 +70,7 @@ def test_a_node_that_was_down_catches_up(fleet: House) -> None:
     fleet.in_sync()
 
 
-def test_a_push_outlives_the_daemon(fleet: House) -> None:
+def test_a_push_outlives_the_daemon(fleet: House[StandIn]) -> None:
     """Killed right after it answered: what it accepted arrives all the same."""
     fleet.landed("fs1", put(fleet, "first"))
     changed = put(fleet, "second")
@@ -81,7 +81,7 @@ def test_a_push_outlives_the_daemon(fleet: House) -> None:
         assert "second" in node.api("standin gateway carrier password")
 
 
-def test_a_gateway_killed_by_hand_comes_back_within_a_period(fleet: House) -> None:
+def test_a_gateway_killed_by_hand_comes_back_within_a_period(fleet: House[StandIn]) -> None:
     fleet.landed("fs1", put(fleet, "first"))
     node = fleet.nodes["fs1"]
     killed = time.monotonic()
@@ -93,7 +93,7 @@ def test_a_gateway_killed_by_hand_comes_back_within_a_period(fleet: House) -> No
     fleet.in_sync()
 
 
-def test_nothing_is_killed_while_the_node_cannot_reach_us(fleet: House) -> None:
+def test_nothing_is_killed_while_the_node_cannot_reach_us(fleet: House[StandIn]) -> None:
     for name in fleet.nodes:
         fleet.landed(name, put(fleet, "first"))
     fleet.in_sync()
@@ -118,7 +118,7 @@ def test_nothing_is_killed_while_the_node_cannot_reach_us(fleet: House) -> None:
     assert "second" in node.api("standin gateway carrier password")
 
 
-def test_the_daemon_stops_in_time(fleet: House) -> None:
+def test_the_daemon_stops_in_time(fleet: House[StandIn]) -> None:
     put(fleet, "first")
     asked = time.monotonic()
     assert fleet.daemon.stop() == 0

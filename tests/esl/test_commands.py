@@ -71,6 +71,7 @@ MEANINGS: list[tuple[str, str, object]] = [
     (r"sofia xmlstatus profile \S+", r"<\?xml.*<profile>.*", ProfileStatus),
     (r"sofia xmlstatus profile \S+", r"Invalid Profile!\n", None),
     (r"sofia xmlstatus", r"<\?xml.*<profiles>.*", tuple),
+    (r"sofia jsonstatus", r"\{.*", frozenset()),
     (r"xml_flush_cache.*", r"\+OK cleared 0 entries\n", 0),
     (r"xml_flush_cache.*", r"\+OK cleared 1 entry\n", 1),
     (r"acl .*", r"true", True),
@@ -146,6 +147,13 @@ KNOWN: list[tuple[Command[Any], str, object]] = [
         '<?xml version="1.0" encoding="ISO-8859-1"?>\n<gateways>\n</gateways>\n',
         (),
     ),
+    (
+        commands.StoppingProfiles(),
+        '{"profiles":{"a.example":{"status":{"type":"alias","state":"ALIASED"}},'
+        '"external":{"status":{"type":"profile","state":"DOWN"}},'
+        '"internal":{"status":{"type":"profile","state":"RUNNING"}}}}',
+        frozenset({"external"}),
+    ),
     (commands.Api("status"), "-ERR anything", "-ERR anything"),
 ]
 
@@ -169,6 +177,7 @@ EVERY: list[Command[Any]] = [
     commands.GatewayStatusOf("gw-ok"),
     commands.ProfileStatusOf("internal"),
     commands.Profiles(),
+    commands.StoppingProfiles(),
     commands.FlushUser("id", "1000", "example.com"),
     commands.FlushAll(),
     commands.CheckAcl("192.0.2.5", "lan"),

@@ -280,6 +280,24 @@ async def test_a_profile_that_is_wanted_no_more_is_stopped_with_its_gateways(url
 
 
 @asynchronous
+async def test_a_profile_is_not_started_while_it_is_on_its_way_down(url: str, vault: Vault) -> None:
+    """It would run where no command reaches it, and its port would be taken for good."""
+    async with world(url, vault, (EXTERNAL, gateway("gw"))) as land:
+        await land.add("fs1")
+        await land.middle.settled("fs1")
+        await until(lambda: land["fs1"].profiles["external"].age() > 10)
+        assert "stopping" in await land.api("fs1", "sofia profile external stop")
+        await until(lambda: "external" not in land["fs1"].profiles)
+        assert '"DOWN"' in await land.api("fs1", "sofia jsonstatus")
+        await land.middle.commit(
+            put(Noun.PROFILE, "external", params={"sip-port": "5080", "context": "elsewhere"})
+        )
+        await land.middle.settled("fs1")
+        assert land["fs1"].profiles["external"].settings["context"] == "elsewhere"
+        assert await land.middle.runs("fs1", {"gw"})
+
+
+@asynchronous
 async def test_a_profile_that_others_start_is_stopped_by_nobody(url: str, vault: Vault) -> None:
     disk = (
         '<document type="freeswitch/xml"><section name="configuration">'

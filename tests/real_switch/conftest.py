@@ -1,0 +1,55 @@
+"""Fixtures: the program, and a control plane with nodes of it."""
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.house import House
+from tests.real_switch.node import Program, RealNode, built
+from tests.real_switch.relay import Relay
+from tests.real_switch.state import describe
+
+
+@pytest.fixture(scope="session")
+def program() -> Program:
+    return Program.named()
+
+
+class Fleet(House[RealNode]):
+    """A control plane with real nodes. `relay`: their way to it."""
+
+    def __init__(self, folder: Path, names: Sequence[str], program: Program, relay: Relay) -> None:
+        url = f"http://127.0.0.1:{relay.port}/xml_curl"
+        super().__init__(folder, names, partial(built, program), lookup_url=url)
+        self.relay = relay
+        relay.target = self.lookups
+
+
+@contextlib.contextmanager
+def _fleet(folder: Path, names: Sequence[str], program: Program) -> Iterator[Fleet]:
+    with (
+        contextlib.closing(Relay()) as relay,
+        contextlib.closing(Fleet(folder, names, program, relay)) as found,
+    ):
+        found.start()
+        describe(found)
+        found.add_nodes()
+        found.in_sync()
+        yield found
+
+
+@pytest.fixture(scope="module")
+def one(tmp_path_factory: pytest.TempPathFactory, program: Program) -> Iterator[Fleet]:
+    """A control plane with one node, for all tests of a file."""
+    with _fleet(tmp_path_factory.mktemp("one"), ["fs1"], program) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory: pytest.TempPathFactory, program: Program) -> Iterator[Fleet]:
+    """A control plane with two nodes, for all tests of a file."""
+    with _fleet(tmp_path_factory.mktemp("two"), ["fs1", "fs2"], program) as found:
+        yield found
