@@ -2,6 +2,7 @@
 
 import contextlib
 import signal
+from functools import partial
 from typing import Any
 
 import pytest
@@ -30,6 +31,15 @@ def put_external(fleet: Fleet, **params: str) -> int:
 def landed(fleet: Fleet, revision: int) -> None:
     for name in fleet.nodes:
         fleet.landed(name, revision)
+
+
+def waits_for(fleet: Fleet, node: str, what: str) -> bool:
+    """Whether the node's push says that it waits for this."""
+    return what in fleet.status(node)["why"]
+
+
+def away(fleet: Fleet, node: str) -> bool:
+    return not fleet.status(node)["connected"]
 
 
 def agents(fleet: Fleet) -> set[str]:
@@ -102,7 +112,7 @@ def test_profile_settings_are_taken_over_and_some_wait_for_a_restart(two: Fleet)
     assert {each.setting("external", "context") for each in two.nodes.values()} == {"elsewhere"}
     changed = put_external(two, context="elsewhere", **{"user-agent-string": "Renamed"})
     for name in two.nodes:
-        wait(lambda name=name: "user-agent-string" in two.status(name)["why"], f"{name} waits for a restart")
+        wait(partial(waits_for, two, name, "user-agent-string"), f"{name} waits for a restart")
     assert agents(two) != {"Renamed"}
     for each in two.nodes.values():
         by_hand(each, "sofia profile external restart", "restarting")
@@ -142,7 +152,7 @@ def test_a_restarted_node_is_as_it_should_be(two: Fleet) -> None:
     two.nodes["fs1"].process.stop(signal.SIGTERM)
     two.nodes["fs2"].process.stop(signal.SIGKILL)
     for name in two.nodes:
-        wait(lambda name=name: not two.status(name)["connected"], f"{name} is away")
+        wait(partial(away, two, name), f"{name} is away")
     changed = put_trunk(two, "kept", "second")
     assert "waits till the node is back" in two.status("fs1")["why"]
     for node in two.nodes.values():
@@ -165,7 +175,7 @@ def test_nothing_is_killed_while_the_nodes_cannot_reach_us(two: Fleet, way: Way)
         two.relay.way = way
         changed = put_trunk(two, "blocked", "second")
         for name, node in two.nodes.items():
-            reason = wait(lambda name=name: waiting(two, name), f"the push to {name} says why it waits")
+            reason = wait(partial(waiting, two, name), f"the push to {name} says why it waits")
             assert "fetch" in reason or "did not get" in reason
             assert node.fingerprint("blocked") == before[name]
             assert node.log().count("killgw") == told[name]
