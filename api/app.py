@@ -34,13 +34,16 @@ from api.resources.groups import GROUPS
 from api.resources.nodes import NODES
 from api.resources.profiles import PROFILES
 from api.resources.users import USERS
+from api.resources.variables import VARIABLES
 from api.writing import refusal
 from api.xml_curl import XmlCurl
 from controlplane.daemon import Daemon
 from controlplane.desired.errors import DesiredError
 from controlplane.store.errors import StoreError
 
-RESOURCES = (NODES, DOMAINS, GROUPS, USERS, PROFILES, GATEWAYS, ACLS, CONTEXTS, EXTENSIONS, DOCUMENTS)
+RESOURCES = (
+    NODES, DOMAINS, GROUPS, USERS, PROFILES, GATEWAYS, ACLS, CONTEXTS, EXTENSIONS, DOCUMENTS, VARIABLES,
+)  # fmt: skip
 
 
 def lookups_app(daemon: Daemon, nodes: NodeAuth) -> ASGIApp:

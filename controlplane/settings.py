@@ -48,6 +48,17 @@ class Lookups(_Section):
     """What nodes are told to ask, when it is not http://HOST:PORT/xml_curl."""
     body_limit: Annotated[int, Field(ge=4096, le=64 << 20)] = 1 << 20
     cache_bytes: Annotated[int, Field(ge=0, le=64 << 30)] = 64 << 20
+    cacheable_max: Annotated[int, Field(ge=0, le=2_147_483)] = 2_147_483
+    """For how many ms a node may keep a user at most; more overflows in FreeSWITCH."""
+
+
+class Documents(_Section):
+    """What documents may hold."""
+
+    allow_preprocessor: bool = False
+    """FreeSWITCH's X-PRE-PROCESS directives, which act on the nodes that read them."""
+    allow_exec: bool = False
+    """Those too that run a command on the nodes; needs `allow_preprocessor`."""
 
 
 class OperatorsListener(_Section):
@@ -125,6 +136,7 @@ class Settings(BaseSettings):
     """The key that opens every secret; by default `secrets.key` in the data folder."""
     database: Database = Database()
     lookups: Lookups = Lookups()
+    documents: Documents = Documents()
     operators: OperatorsListener = OperatorsListener()
     event_socket: EventSocket = EventSocket()
     push: Push = Push()

@@ -36,6 +36,14 @@ class ExplainIn(Shape):
     profile: Line = ""
     gateway: Line = ""
     context: Line = ""
+    auth_user: Line = ""
+    realm: Line = ""
+    function: Line = ""
+    menu: Line = ""
+    queue: Line = ""
+    conference_profile: Line = ""
+    controls: Line = ""
+    presence: Line = ""
 
 
 def routes() -> list[BaseRoute]:

@@ -48,6 +48,7 @@ NOUNS = (
     Noun("context", "contexts", ("name", "scope")),
     Noun("extension", "extensions", ("position", "name", "context"), parent="contexts"),
     Noun("document", "documents", ("name", "scope")),
+    Noun("variable", "variables", ("name", "scope", "value")),
 )
 
 # Fields that say which row it is, and those that are numbers.

@@ -14,6 +14,7 @@ from controlplane.desired.codec import (
 )
 from controlplane.desired.values import (
     GLOBAL,
+    A1Hash,
     Acl,
     AclEntry,
     Context,
@@ -33,6 +34,7 @@ from controlplane.desired.values import (
     User,
     UserGateway,
     Value,
+    Variable,
 )
 from controlplane.store import tables
 
@@ -49,6 +51,7 @@ TABLES: Mapping[Noun, Table] = {
     Noun.CONTEXT: tables.table(tables.ContextRow),
     Noun.EXTENSION: tables.table(tables.ExtensionRow),
     Noun.DOCUMENT: tables.table(tables.DocumentRow),
+    Noun.VARIABLE: tables.table(tables.VariableRow),
 }
 
 PARENTS: Mapping[Noun, tuple[Noun, str]] = {
@@ -126,7 +129,9 @@ def _domain(cells: Cells) -> Domain:
         scope=_scope(cells["scope"]),
         params=params_from_columns(cells["params"]),
         variables=params_from_columns(cells["variables"]),
+        profile_variables=params_from_columns(cells["profile_variables"]),
         cacheable=cells["cacheable"],
+        hash_passwords=cells["hash_passwords"],
     )
 
 
@@ -137,6 +142,7 @@ def _group(cells: Cells) -> Group:
         scope=_scope(cells["parent_scope"]),
         params=params_from_columns(cells["params"]),
         variables=params_from_columns(cells["variables"]),
+        profile_variables=params_from_columns(cells["profile_variables"]),
     )
 
 
@@ -156,8 +162,13 @@ def _user(cells: Cells) -> User:
         groups=tuple(cells["groups"]),
         params=params_from_columns(cells["params"]),
         variables=params_from_columns(cells["variables"]),
+        profile_variables=params_from_columns(cells["profile_variables"]),
         gateways=tuple(_user_gateway(one) for one in cells["gateways"]),
+        a1_hashes=tuple(
+            A1Hash(one["realm"], _text(one["hash"]), one["username"]) for one in cells["a1_hashes"]
+        ),
         cacheable=cells["cacheable"],
+        hash_passwords=cells["hash_passwords"],
     )
 
 
@@ -203,6 +214,10 @@ def _document(cells: Cells) -> Document:
     return Document(cells["name"], _scope(cells["scope"]), cells["xml"], refs)
 
 
+def _variable(cells: Cells) -> Variable:
+    return Variable(cells["name"], _scope(cells["scope"]), _text(cells["value"]))
+
+
 _READERS: Mapping[Noun, Callable[[Cells], Value]] = {
     Noun.NODE: _node,
     Noun.DOMAIN: _domain,
@@ -214,4 +229,5 @@ _READERS: Mapping[Noun, Callable[[Cells], Value]] = {
     Noun.CONTEXT: _context,
     Noun.EXTENSION: _extension,
     Noun.DOCUMENT: _document,
+    Noun.VARIABLE: _variable,
 }

@@ -76,6 +76,15 @@ EXAMPLES = (
         {"position": 1, "xml": _extension("9196")},
         {"position": 2, "xml": _extension("9197")},
     ),
+    Example("/variables/outbound_password", {"value": "marker-variable"}, {"value": "marker-varied"}),
     Example("/documents/conference.conf", {"xml": _document("8000")}, {"xml": _document("16000")}),
 )
-MARKERS = ("marker-esl", "marker-user", "marker-changed", "marker-gw", "marker-new")
+MARKERS = (
+    "marker-esl",
+    "marker-user",
+    "marker-changed",
+    "marker-gw",
+    "marker-new",
+    "marker-variable",
+    "marker-varied",
+)
