@@ -57,6 +57,8 @@ def sources(change: Change, catalogs: Collection[Catalog]) -> Iterator[Hashable]
             yield from _of(catalogs, "document", "documents", key)
             if key.name == SOFIA:
                 yield "sofia settings"
+        case Noun.VARIABLE:
+            yield "acl"  # all else is kept under keys that say which values were put in
 
 
 def users(change: Change, catalogs: Collection[Catalog]) -> Iterator[Hashable]:

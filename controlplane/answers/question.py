@@ -19,8 +19,14 @@ _FRONT = (b"hostname=", b"section=", b"tag_name=", b"key_name=", b"key_value=")
 
 _DOUBLED = re.compile(rb"&(hostname|section)=([^&]*)")
 _WANTED = {
-    b"directory": re.compile(rb"&(action|purpose|key|user|domain|group_name|group|hostname|section)=([^&]*)"),
-    b"configuration": re.compile(rb"&(profile|gateway|hostname|section)=([^&]*)"),
+    b"directory": re.compile(
+        rb"&(action|purpose|key|user|domain|group_name|group|sip_auth_username|sip_auth_realm"
+        rb"|Event-Calling-Function|hostname|section)=([^&]*)"
+    ),
+    b"configuration": re.compile(
+        rb"&(profile|gateway|Menu-Name|CC-Queue|profile_name|conference_name|presence|Controls"
+        rb"|hostname|section)=([^&]*)"
+    ),
     # Hunt-*: the profile that is hunted with; Caller-*: the channel's own, which a transfer leaves behind
     # (mod_dialplan_xml.c, dialplan_xml_locate).
     b"dialplan": re.compile(rb"&(Hunt-Context|Caller-Context|hostname|section)=([^&]*)"),
@@ -30,7 +36,8 @@ _WANTED = {
 class Question(NamedTuple):
     """One lookup. Missing and empty parameters are both empty.
 
-    Texts that are not UTF-8 hold surrogates (PEP 383) and so equal no stored name.
+    Texts that are not UTF-8 hold surrogates (PEP 383) and so equal no stored name. `auth_user` and `realm`
+    are those of the digest that the switch checks, `function` the one of its functions that asks.
     """
 
     hostname: str
@@ -47,6 +54,14 @@ class Question(NamedTuple):
     profile: str = ""
     gateway: str = ""
     context: str = ""
+    auth_user: str = ""
+    realm: str = ""
+    function: str = ""
+    menu: str = ""
+    queue: str = ""
+    conference_profile: str = ""
+    controls: str = ""
+    presence: str = ""
 
 
 def read(form: bytes) -> Question:
@@ -77,11 +92,24 @@ def read(form: bytes) -> Question:
             _text(found.get(b"user", b"")),
             _text(found.get(b"domain", b"")),
             _text(found.get(b"group_name", b"") or found.get(b"group", b"")),
+            auth_user=_text(found.get(b"sip_auth_username", b"")),
+            realm=_text(found.get(b"sip_auth_realm", b"")),
+            function=_text(found.get(b"Event-Calling-Function", b"")),
+        )
+    if section == b"configuration":
+        return Question(
+            *front,
+            profile=_text(found.get(b"profile", b"")),
+            gateway=_text(found.get(b"gateway", b"")),
+            menu=_text(found.get(b"Menu-Name", b"")),
+            queue=_text(found.get(b"CC-Queue", b"")),
+            # Without the conference's name it is another profile that is meant.
+            conference_profile=_text(found.get(b"profile_name", b"") if b"conference_name" in found else b""),
+            controls=_text(found.get(b"Controls", b"")),
+            presence=_text(found.get(b"presence", b"")),
         )
     return Question(
         *front,
-        profile=_text(found.get(b"profile", b"")),
-        gateway=_text(found.get(b"gateway", b"")),
         context=_text(found.get(b"Hunt-Context", b"") or found.get(b"Caller-Context", b"")),
     )
 
