@@ -4,9 +4,9 @@ from collections.abc import Iterable
 
 from lxml import etree
 
+from controlplane.answers.cutting import Cut, cut_down
 from controlplane.answers.dialect import Escape, document, expanding, literal, rewritten
 from controlplane.answers.fingerprint import Mark, marked
-from controlplane.answers.narrowing import Cut, cut_down
 from controlplane.answers.params import Opened, written
 from controlplane.desired.values import Acl, Document, Gateway, Profile
 

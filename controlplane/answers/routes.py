@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple, TypeAlias, TypeVar
 
 from controlplane.answers.configuration import ACL, PROBE, SOFIA, names_serving
+from controlplane.answers.cutting import Cut, cut_for
 from controlplane.answers.expansion import chosen
-from controlplane.answers.narrowing import Cut, cut_for
 from controlplane.answers.question import Question
 from controlplane.desired.catalog import NodeView
 from controlplane.desired.values import Context, Document, Domain, Group, SecretRef, Stored, Value

@@ -6,7 +6,7 @@
 - of sofia.conf: profiles and gateways other than the ones asked for;
 - of a network list: all but `id` and `cidr` of the users (switch_core.c, switch_load_network_lists);
 - pointers, which no lookup of a user takes for one (switch_xml.c, find_user_in_tag);
-- of conference.conf: what the request will not be answered from (`controlplane.answers.narrowing`);
+- of conference.conf: what the request will not be answered from (`controlplane.answers.cutting`);
 - of users that hold gateways, when gateways are asked for: all but these;
 - `allow-empty-password`, which a user without credentials gets;
 - the length of `cacheable`, where the recorded one is no number.
