@@ -5,7 +5,7 @@ from starlette.middleware import Middleware
 from starlette.routing import BaseRoute, Mount, Router
 from starlette.types import ASGIApp
 
-from api import health
+from api import health, sections
 from api.auth import Bearer
 from api.listeners import Address
 from api.node_auth import NodeAuth
@@ -15,7 +15,9 @@ from api.resources import (
     actions,
     comparing,
     explain,
+    exporting,
     findings,
+    importing,
     jobs,
     kit,
     node_actions,
@@ -45,7 +47,7 @@ RESOURCES = (NODES, DOMAINS, GROUPS, USERS, PROFILES, GATEWAYS, ACLS, CONTEXTS, 
 
 def lookups_app(daemon: Daemon, nodes: NodeAuth) -> ASGIApp:
     """Build what FreeSWITCH asks: `/xml_curl` on the barest path, and health beside it."""
-    beside = Starlette(routes=health.routes())
+    beside = Starlette(routes=[*health.routes(), *sections.routes(nodes)])
     beside.router.redirect_slashes = False  # a redirected lookup loses its parameters
     beside.state.daemon = daemon
     limit = daemon.settings.lookups.body_limit
@@ -88,5 +90,7 @@ def operators_routes() -> list[BaseRoute]:
         explain,
         revisions,
         tokens,
+        importing,
+        exporting,
     )
     return [*nouns, *(route for room in rooms for route in room.routes())]
