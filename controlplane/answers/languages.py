@@ -23,7 +23,7 @@ def languages(values: Iterable[Language], section: str, macro: str) -> bytes:
     return document(section, ["<macros>", *lines, "</macros>"])
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=64)
 def names(xml: str) -> frozenset[str]:
     """The names of a stored language's macros, in lower case."""
     return frozenset(_name(macro) for macro in _macros(etree.fromstring(xml)))

@@ -17,6 +17,7 @@ from controlplane.answers.errors import BadLookup
 
 _FRONT = (b"hostname=", b"section=", b"tag_name=", b"key_name=", b"key_value=")
 
+_PHRASES = re.compile(rb"&(lang|macro_name|hostname|section)=([^&]*)")
 _DOUBLED = re.compile(rb"&(hostname|section)=([^&]*)")
 _WANTED = {
     b"directory": re.compile(rb"&(action|purpose|key|user|domain|group_name|group|hostname|section)=([^&]*)"),
@@ -27,7 +28,7 @@ _WANTED = {
         rb"&(Hunt-Context|Caller-Context|Hunt-Destination-Number|hostname|section)=([^&]*)"
     ),
     b"chatplan": re.compile(rb"&(context|hostname|section)=([^&]*)"),
-    b"languages": (_PHRASES := re.compile(rb"&(lang|macro_name|hostname|section)=([^&]*)")),
+    b"languages": _PHRASES,
     b"phrases": _PHRASES,
 }
 
