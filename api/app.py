@@ -27,12 +27,14 @@ from api.resources import (
     tokens,
 )
 from api.resources.acls import ACLS
+from api.resources.chatplans import CHATPLANS
 from api.resources.contexts import CONTEXTS
 from api.resources.documents import DOCUMENTS
 from api.resources.domains import DOMAINS
 from api.resources.extensions import EXTENSIONS
 from api.resources.gateways import GATEWAYS
 from api.resources.groups import GROUPS
+from api.resources.languages import LANGUAGES
 from api.resources.nodes import NODES
 from api.resources.profiles import PROFILES
 from api.resources.users import USERS
@@ -42,7 +44,20 @@ from controlplane.daemon import Daemon
 from controlplane.desired.errors import DesiredError
 from controlplane.store.errors import StoreError
 
-RESOURCES = (NODES, DOMAINS, GROUPS, USERS, PROFILES, GATEWAYS, ACLS, CONTEXTS, EXTENSIONS, DOCUMENTS)
+RESOURCES = (
+    NODES,
+    DOMAINS,
+    GROUPS,
+    USERS,
+    PROFILES,
+    GATEWAYS,
+    ACLS,
+    CONTEXTS,
+    EXTENSIONS,
+    DOCUMENTS,
+    LANGUAGES,
+    CHATPLANS,
+)
 
 
 def lookups_app(daemon: Daemon, nodes: NodeAuth) -> ASGIApp:

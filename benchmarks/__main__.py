@@ -2,10 +2,10 @@
 
 import argparse
 
-from benchmarks import changes, lookups
+from benchmarks import changes, dialplan, lookups
 from benchmarks.report import Row, machine, save, table
 
-PARTS = {"lookups": lookups.run, "changes": changes.run}
+PARTS = {"lookups": lookups.run, "dialplan": dialplan.run, "changes": changes.run}
 
 
 def main() -> None:

@@ -18,7 +18,8 @@ from controlplane.answers.question import Question
 class ExplainIn(Shape):
     """The node, and the fields of its lookup, named as mod_xml_curl sends them.
 
-    `context` stands for the channel variable that names the dialplan context. The
+    `context` stands for the channel variable that names the dialplan's (or the message's header that names
+    the chatplan's) context, `number` for the number that is hunted, `lang` and `macro` for a phrase's. The
     `hostname` is the node's own.
     """
 
@@ -36,6 +37,9 @@ class ExplainIn(Shape):
     profile: Line = ""
     gateway: Line = ""
     context: Line = ""
+    number: Line = ""
+    lang: Line = ""
+    macro: Line = ""
 
 
 def routes() -> list[BaseRoute]:

@@ -18,10 +18,19 @@ from controlplane.answers.errors import Unanswerable
 from controlplane.answers.fingerprint import secrets_of
 from controlplane.answers.ledger import Ledger
 from controlplane.answers.names import NO_SUCH_USER, NOT_OURS, REASONS, asking_for, told, told_nothing
+from controlplane.answers.narrowing import Index, Indexes
 from controlplane.answers.question import Question
 from controlplane.answers.reading import Readable, Source, StoreReader
 from controlplane.answers.render import Reader, Rendered, guards, render, render_user
-from controlplane.answers.routes import DomainKey, ProbeKey, Routes, SharedKey, UserKey
+from controlplane.answers.routes import (
+    ContextKey,
+    DomainKey,
+    ExtensionsKey,
+    ProbeKey,
+    Routes,
+    SharedKey,
+    UserKey,
+)
 from controlplane.desired.catalog import Catalog
 from controlplane.desired.revisions import Revision
 from controlplane.desired.values import Gateway, Noun, Stored
@@ -52,6 +61,8 @@ class Answers:
         self._source = Source(store, vault)
         self._may_cache = may_cache
         self.cache = Cache(cache_bytes)
+        self._indexes = Indexes(lambda context: self.cache.generations(guards(ContextKey(context))))
+        self._reading: dict[tuple[int, tuple[int, ...]], asyncio.Task[Index]] = {}
         self._catalog: Catalog = Catalog()
         self._routes: dict[str, Routes] = {}
         self._flights: dict[Flight, asyncio.Task[Answer]] = {}
@@ -94,6 +105,11 @@ class Answers:
         elif type(key) is ProbeKey:
             answer = self._probe(node)
         else:
+            if type(key) is ContextKey and question.number:
+                index = self._indexes.get(key.context)
+                if index is None:
+                    return None
+                key = _narrowed(key, index, question.number)
             kept = self.cache.get(key)
             if kept is None:
                 return None
@@ -143,6 +159,9 @@ class Answers:
             xml = configuration.probe(self._probes.get(node)).decode()
             return Explanation(xml, REASONS[key.kind], True, revision, ())
         reason, found = REASONS[key.kind], True
+        if isinstance(key, ContextKey) and question.number:
+            key = _narrowed(key, await self._index(key.context), question.number)
+            reason = REASONS[key.kind]
         if isinstance(key, UserKey):
             made = await self._source.run(partial(render_user, routes, key), masked=True)
             if made is not None:
@@ -196,7 +215,41 @@ class Answers:
             return self._probe(node)
         if isinstance(key, UserKey):
             return await self._user(routes, key)
+        if isinstance(key, ContextKey) and question.number:
+            return await self._extensions(routes, key, question.number)
         return await self._shared(routes, key)
+
+    async def _extensions(self, routes: Routes, key: ContextKey, number: str) -> Answer:
+        try:
+            return await self._shared(routes, _narrowed(key, await self._index(key.context), number))
+        except Unanswerable:
+            # The whole context says all that a part of it does.
+            kept = self.cache.get(key)
+            if kept is None:
+                raise
+            return kept
+
+    async def _index(self, context: int) -> Index:
+        """The context's index, read once for all who ask for it meanwhile."""
+        index = self._indexes.get(context)
+        if index is not None:
+            return index
+        reading = (context, self.cache.generations(guards(ContextKey(context))))
+        task = self._reading.get(reading)
+        if task is None:
+            task = self._reading[reading] = asyncio.create_task(self._read_index(*reading), name="read index")
+            task.add_done_callback(partial(self._index_read, reading))
+        return await asyncio.shield(task)
+
+    async def _read_index(self, context: int, since: tuple[int, ...]) -> Index:
+        index = await self._source.run(lambda reader: Index(reader.reaches(context)))
+        self._indexes.put(context, index, since)
+        return index
+
+    def _index_read(self, reading: tuple[int, tuple[int, ...]], task: asyncio.Task[Index]) -> None:
+        del self._reading[reading]
+        if not task.cancelled():
+            task.exception()  # as in `_landed`
 
     async def _user(self, routes: Routes, key: UserKey) -> Answer:
         try:
@@ -252,6 +305,11 @@ class Answers:
     def _known(self, row: Stored[Gateway]) -> str | None:
         version, mark = self._fingerprints.get(row.id, (0, ""))
         return mark if version == row.version else None
+
+
+def _narrowed(key: ContextKey, index: Index, number: str) -> ContextKey | ExtensionsKey:
+    reached = index.reached(number)
+    return key if reached is None else ExtensionsKey(key.context, reached)
 
 
 def _marks(rows: Iterable[Stored[Gateway]], reader: Reader) -> dict[int, str]:

@@ -57,6 +57,12 @@ def sources(change: Change, catalogs: Collection[Catalog]) -> Iterator[Hashable]
             yield from _of(catalogs, "document", "documents", key)
             if key.name == SOFIA:
                 yield "sofia settings"
+        case Noun.LANGUAGE:
+            yield "languages"
+            yield from _of(catalogs, "language", "languages", key)
+        case Noun.CHATPLAN:
+            yield "chatplans"
+            yield from _of(catalogs, "chatplan", "chatplans", key)
 
 
 def users(change: Change, catalogs: Collection[Catalog]) -> Iterator[Hashable]:

@@ -98,10 +98,12 @@ def _element(element: "etree._Element", opened: Mapping[SecretRef, str]) -> Iter
         f' {_name(key)}="{_attribute(value, opened)}"' for key, value in element.attrib.items()
     )
     children = list(element)
-    text = element.text if element.text and not element.text.isspace() else None
+    text = element.text
     if not children:
+        # White space counts here: an action's text goes before its `data` (mod_dialplan_xml.c, parse_exten).
         yield f"{start}>{expanding(text)}</{tag}>" if text else f"{start}/>"
         return
+    text = text if text and not text.isspace() else None
     yield f"{start}>{expanding(text)}" if text else f"{start}>"
     for child in children:
         yield from _element(child, opened)

@@ -1,4 +1,4 @@
-"""The dialplan section: a whole context, its extensions in order."""
+"""The dialplan section: a context, its extensions in order."""
 
 from collections.abc import Iterable
 

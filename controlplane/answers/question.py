@@ -17,13 +17,19 @@ from controlplane.answers.errors import BadLookup
 
 _FRONT = (b"hostname=", b"section=", b"tag_name=", b"key_name=", b"key_value=")
 
+_PHRASES = re.compile(rb"&(lang|macro_name|hostname|section)=([^&]*)")
 _DOUBLED = re.compile(rb"&(hostname|section)=([^&]*)")
 _WANTED = {
     b"directory": re.compile(rb"&(action|purpose|key|user|domain|group_name|group|hostname|section)=([^&]*)"),
     b"configuration": re.compile(rb"&(profile|gateway|hostname|section)=([^&]*)"),
     # Hunt-*: the profile that is hunted with; Caller-*: the channel's own, which a transfer leaves behind
-    # (mod_dialplan_xml.c, dialplan_xml_locate).
-    b"dialplan": re.compile(rb"&(Hunt-Context|Caller-Context|hostname|section)=([^&]*)"),
+    # (mod_dialplan_xml.c, dialplan_xml_locate). So only the hunted number tells what can match.
+    b"dialplan": re.compile(
+        rb"&(Hunt-Context|Caller-Context|Hunt-Destination-Number|hostname|section)=([^&]*)"
+    ),
+    b"chatplan": re.compile(rb"&(context|hostname|section)=([^&]*)"),
+    b"languages": _PHRASES,
+    b"phrases": _PHRASES,
 }
 
 
@@ -47,6 +53,9 @@ class Question(NamedTuple):
     profile: str = ""
     gateway: str = ""
     context: str = ""
+    number: str = ""
+    lang: str = ""
+    macro: str = ""
 
 
 def read(form: bytes) -> Question:
@@ -82,7 +91,12 @@ def read(form: bytes) -> Question:
         *front,
         profile=_text(found.get(b"profile", b"")),
         gateway=_text(found.get(b"gateway", b"")),
-        context=_text(found.get(b"Hunt-Context", b"") or found.get(b"Caller-Context", b"")),
+        context=_text(
+            found.get(b"Hunt-Context", b"") or found.get(b"Caller-Context", b"") or found.get(b"context", b"")
+        ),
+        number=_text(found.get(b"Hunt-Destination-Number", b"")),
+        lang=_text(found.get(b"lang", b"")),
+        macro=_text(found.get(b"macro_name", b"")),
     )
 
 

@@ -1,6 +1,6 @@
 """The rows behind answers: read through the store, sealed values opened, or masked."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from typing import Protocol, TypeVar
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -10,6 +10,7 @@ from controlplane.answers.errors import Unanswerable
 from controlplane.answers.fingerprint import fingerprint
 from controlplane.answers.params import Opened
 from controlplane.desired import reader as rows
+from controlplane.desired.reach import Reach
 from controlplane.desired.values import Extension, Gateway, SecretRef, Stored, User, UserGateway
 from controlplane.store.errors import StoreError
 from controlplane.store.vault import Vault
@@ -49,6 +50,14 @@ class StoreReader:
     def extensions(self, context: int) -> Collection[Stored[Extension]]:
         """Every extension of the context."""
         return rows.extensions(self._session, context)
+
+    def extensions_of_ids(self, extensions: Sequence[int]) -> Collection[Stored[Extension]]:
+        """Those of these extensions that exist."""
+        return rows.extensions_of_ids(self._session, extensions)
+
+    def reaches(self, context: int) -> Collection[tuple[int, str, Reach]]:
+        """Id, name and reach of every extension of the context, in order."""
+        return rows.reaches(self._session, context)
 
     def opened(self, secrets: Collection[SecretRef]) -> Opened:
         """The texts of sealed values; no query when there are none."""

@@ -4,21 +4,24 @@ At most two queries an answer, whatever its size: the rows, and the secrets that
 stands in the catalog costs none, so that configuration without secrets is answered with no database.
 """
 
-from collections.abc import Collection, Hashable, Iterable
+from collections.abc import Collection, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from controlplane.answers import configuration, dialplan, directory
+from controlplane.answers import chatplan, configuration, dialplan, directory, languages
 from controlplane.answers.answer import Row
 from controlplane.answers.fingerprint import secrets_of
 from controlplane.answers.params import Opened, refs
 from controlplane.answers.routes import (
     AclKey,
+    ChatplanKey,
     ContextKey,
     DocumentKey,
     DomainKey,
+    ExtensionsKey,
     GatewaysKey,
     GroupKey,
+    LanguageKey,
     NamesKey,
     NetworkListKey,
     Routes,
@@ -26,6 +29,7 @@ from controlplane.answers.routes import (
     SofiaKey,
     UserKey,
 )
+from controlplane.desired.reach import Reach
 from controlplane.desired.values import Extension, Gateway, Scope, SecretRef, Stored, User, UserGateway
 
 LONGEST_CACHE_MS = 2_147_483
@@ -52,6 +56,12 @@ class Reader(Protocol):
     def extensions(self, context: int) -> Collection[Stored[Extension]]:
         """Every extension."""
 
+    def extensions_of_ids(self, extensions: Sequence[int]) -> Collection[Stored[Extension]]:
+        """Those of these extensions that exist."""
+
+    def reaches(self, context: int) -> Collection[tuple[int, str, Reach]]:
+        """Id, name and reach of every extension, in order."""
+
     def opened(self, secrets: Collection[SecretRef]) -> Opened:
         """The texts of sealed values."""
 
@@ -73,8 +83,17 @@ def render(routes: Routes, key: SharedKey, reader: Reader) -> Rendered:
     match key:
         case GroupKey():
             return _group(routes, key, reader)
-        case ContextKey():
-            return _context(routes, key, reader)
+        case ContextKey(context=context):
+            return _context(routes, key, context, reader.extensions(context))
+        case ExtensionsKey(context=context, extensions=ids):
+            return _context(routes, key, context, reader.extensions_of_ids(ids) if ids else ())
+        case ChatplanKey():
+            plans = routes.chatplans_of(key)
+            return Rendered(chatplan.chatplans(row.value for row in plans), _rows(plans), guards(key))
+        case LanguageKey(section=section, macro=macro):
+            spoken = routes.languages_of(key)
+            body = languages.languages((row.value for row in spoken), section, macro)
+            return Rendered(body, _rows(spoken), guards(key))
         case SofiaKey():
             return _sofia(routes, key, reader)
         case DocumentKey():
@@ -146,11 +165,12 @@ def _group(routes: Routes, key: GroupKey, reader: Reader) -> Rendered:
     return Rendered(body, _rows([domain]) + _rows(groups.values()) + _rows(users), guards(key))
 
 
-def _context(routes: Routes, key: ContextKey, reader: Reader) -> Rendered:
-    context = routes.context(key.context)
-    extensions = reader.extensions(key.context)
-    body = dialplan.context(context.value, (row.value for row in extensions))
-    return Rendered(body, _rows([context]) + _rows(extensions), guards(key))
+def _context(
+    routes: Routes, key: SharedKey, context: int, extensions: Collection[Stored[Extension]]
+) -> Rendered:
+    row = routes.context(context)
+    body = dialplan.context(row.value, (extension.value for extension in extensions))
+    return Rendered(body, _rows([row]) + _rows(extensions), guards(key))
 
 
 def _document(routes: Routes, key: DocumentKey, reader: Reader) -> Rendered:
@@ -219,8 +239,12 @@ def guards(key: UserKey | SharedKey) -> tuple[Hashable, ...]:
             return ("node", node), "gateways"
         case NamesKey(node=node):
             return ("node", node), "gateways"
-        case ContextKey(context=context):
+        case ContextKey(context=context) | ExtensionsKey(context=context):
             return (("context", context),)
+        case ChatplanKey(node=node, chatplan=row):
+            return (("node", node), "chatplans") if row is None else (("chatplan", row),)
+        case LanguageKey(node=node, language=row):
+            return (("node", node), "languages") if row is None else (("language", row),)
         case SofiaKey(node=node, profile=profile):
             return ("node", node), "sofia settings", ("sofia", profile)
         case AclKey(node=node):

@@ -9,14 +9,15 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple, TypeAlias, TypeVar
 
 from controlplane.answers.configuration import ACL, PROBE, SOFIA, names_serving
+from controlplane.answers.languages import names
 from controlplane.answers.question import Question
 from controlplane.desired.catalog import NodeView
-from controlplane.desired.values import Context, Document, Domain, Group, Stored, Value
+from controlplane.desired.values import Chatplan, Context, Document, Domain, Group, Language, Stored, Value
 
 V = TypeVar("V", bound=Value)
 
 UNKNOWN = "\0"
-"""Stands for every name of a profile or gateway that is none: no row has it."""
+"""Stands for every name of a profile, gateway or macro that is none: no row has it."""
 
 _EVERY = "_all_"  # what `sofia profile P startgw _all_` asks for
 
@@ -75,6 +76,38 @@ class ContextKey(NamedTuple):
     kind: str = "context"
 
 
+class ExtensionsKey(NamedTuple):
+    """Those of a context's extensions that may match a number, by row id, in order.
+
+    Named by what is answered, not by the number: numbers that nobody has share one answer.
+    """
+
+    context: int
+    extensions: tuple[int, ...]
+    kind: str = "extensions"
+
+
+class ChatplanKey(NamedTuple):
+    """A context of the chatplan; None: every one that the node sees."""
+
+    node: str | None
+    chatplan: int | None
+    kind: str = "chatplan"
+
+
+class LanguageKey(NamedTuple):
+    """A language (None: every one that the node sees, whole) as the section asked for holds it.
+
+    `macro`: with only the macros of that name, in lower case and without its group; empty: with all.
+    """
+
+    node: str | None
+    language: int | None
+    section: str
+    macro: str
+    kind: str = "language"
+
+
 class SofiaKey(NamedTuple):
     """sofia.conf as the node is told it; empty: every profile, every gateway."""
 
@@ -113,6 +146,9 @@ SharedKey: TypeAlias = (
     | GatewaysKey
     | NamesKey
     | ContextKey
+    | ExtensionsKey
+    | ChatplanKey
+    | LanguageKey
     | SofiaKey
     | AclKey
     | DocumentKey
@@ -135,6 +171,8 @@ class Routes:
         self.domains: dict[str, Stored[Domain]] = _by_name(view.domains)
         self.contexts: dict[str, Stored[Context]] = _by_name(view.contexts)
         self.documents: dict[str, Stored[Document]] = _by_name(view.documents)
+        self.languages: dict[str, Stored[Language]] = _by_name(view.languages)
+        self.chatplans: dict[str, Stored[Chatplan]] = _by_name(view.chatplans)
         self._domains = {row.id: row for row in self.domains.values()}
         self._contexts = {row.id: row for row in self.contexts.values()}
         self._documents = {row.id: row for row in self.documents.values()}
@@ -157,6 +195,10 @@ class Routes:
             return ContextKey(context.id) if context is not None else None
         if section == "configuration":
             return self._configuration(question)
+        if section == "chatplan":
+            return self._chatplan(question.context)
+        if section in ("languages", "phrases"):
+            return self._language(question)
         return None
 
     def domain(self, row: int) -> Stored[Domain]:
@@ -174,6 +216,36 @@ class Routes:
     def document(self, row: int) -> Stored[Document]:
         """The document with that row id."""
         return self._documents[row]
+
+    def chatplans_of(self, key: ChatplanKey) -> list[Stored[Chatplan]]:
+        """The chatplans that the key names."""
+        return [row for row in self.view.chatplans.values() if key.chatplan in (None, row.id)]
+
+    def languages_of(self, key: LanguageKey) -> list[Stored[Language]]:
+        """The languages that the key names."""
+        return [row for row in self.view.languages.values() if key.language in (None, row.id)]
+
+    def _chatplan(self, name: str) -> AnyKey | None:
+        if not name:
+            # FreeSWITCH takes `default` when the message names none; but the binding may keep it from us.
+            return ChatplanKey(self.node, None) if self.chatplans else None
+        chatplan = self.chatplans.get(name) or self.chatplans.get(name.lower())
+        return ChatplanKey(None, chatplan.id) if chatplan is not None else None
+
+    def _language(self, question: Question) -> AnyKey | None:
+        name, section, macro = question.lang, question.section, question.macro.lower()
+        if section == "languages":
+            macro = macro.partition("@")[
+                0
+            ]  # its group (switch_ivr_play_say.c, switch_ivr_phrase_macro_event)
+        if not name:
+            return LanguageKey(self.node, None, section, "") if self.languages else None
+        language = self.languages.get(name) or self.languages.get(name.lower())
+        if language is None:
+            return None
+        if macro and macro not in names(language.value.xml):
+            macro = UNKNOWN
+        return LanguageKey(None, language.id, section, macro)
 
     def _directory(self, question: Question, may_cache: Callable[[str], bool]) -> AnyKey | None:
         name = question.key_value

@@ -48,6 +48,8 @@ NOUNS = (
     Noun("context", "contexts", ("name", "scope")),
     Noun("extension", "extensions", ("position", "name", "context"), parent="contexts"),
     Noun("document", "documents", ("name", "scope")),
+    Noun("language", "languages", ("name", "scope")),
+    Noun("chatplan", "chatplans", ("name", "scope")),
 )
 
 # Fields that say which row it is, and those that are numbers.

@@ -13,12 +13,14 @@ from typing import Any, TypeAlias, TypeVar, cast
 from controlplane.desired.precedence import Told, best, on_profiles, rank, split, stands
 from controlplane.desired.values import (
     Acl,
+    Chatplan,
     Context,
     Document,
     Domain,
     Gateway,
     Group,
     Key,
+    Language,
     Node,
     Noun,
     Profile,
@@ -47,6 +49,8 @@ class NodeView:
     acls: Mapping[str, Stored[Acl]]
     contexts: Mapping[str, Stored[Context]]
     documents: Mapping[str, Stored[Document]]
+    languages: Mapping[str, Stored[Language]]
+    chatplans: Mapping[str, Stored[Chatplan]]
 
 
 Names: TypeAlias = dict[tuple[str, str], tuple[Stored[Any], ...]]
@@ -82,6 +86,8 @@ class Catalog:
     acls: Rows[Acl] = field(default_factory=dict)
     contexts: Rows[Context] = field(default_factory=dict)
     documents: Rows[Document] = field(default_factory=dict)
+    languages: Rows[Language] = field(default_factory=dict)
+    chatplans: Rows[Chatplan] = field(default_factory=dict)
     _views: dict[str, NodeView] = field(default_factory=dict, repr=False)
     _found: dict[Noun, _Found] = field(default_factory=dict, repr=False)
 
@@ -186,6 +192,8 @@ class Catalog:
             acls=told[Noun.ACL],
             contexts=told[Noun.CONTEXT],
             documents=told[Noun.DOCUMENT],
+            languages=told[Noun.LANGUAGE],
+            chatplans=told[Noun.CHATPLAN],
         )
 
     def _told(self, noun: Noun, node: Node) -> Told:
@@ -228,9 +236,11 @@ _FIELDS = {
     Noun.ACL: "acls",
     Noun.CONTEXT: "contexts",
     Noun.DOCUMENT: "documents",
+    Noun.LANGUAGE: "languages",
+    Noun.CHATPLAN: "chatplans",
 }
 
-_BY_SCOPE = (Noun.DOMAIN, Noun.PROFILE, Noun.GATEWAY, Noun.ACL, Noun.CONTEXT, Noun.DOCUMENT)
+_BY_SCOPE = tuple(noun for noun in _FIELDS if noun not in (Noun.NODE, Noun.GROUP))
 
 _NEEDS: Mapping[Noun, frozenset[Noun]] = {Noun.GROUP: frozenset({Noun.DOMAIN, Noun.NODE})}
 """Of which other nouns' rows it depends what a node is told of a noun, but for the node's own."""

@@ -6,22 +6,27 @@ is refused now, with the reason, and not found out by a phone.
 
 import ipaddress
 import re
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import replace
 from typing import assert_never
 
-from controlplane.desired import markup
+from lxml import etree
+
+from controlplane.desired import markup, plans
 from controlplane.desired.codec import ref_from_text
 from controlplane.desired.errors import FieldError, Invalid
+from controlplane.desired.reach import wrong_number
 from controlplane.desired.text import wrong_gateway, wrong_label, wrong_name, wrong_text, wrong_word
 from controlplane.desired.values import (
     Acl,
+    Chatplan,
     Context,
     Document,
     Domain,
     Extension,
     Gateway,
     Group,
+    Language,
     Node,
     Params,
     Profile,
@@ -43,6 +48,14 @@ _HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.\-]*[A-Za-z0-9_])?", re.ASCII)
 _OURS = "controlplane_"
 _FEWEST, _MOST_PASSWORDS = 1, 2
 
+_ROOTS: Mapping[type, str] = {
+    Extension: "extension",
+    Document: "configuration",
+    Language: "language",
+    Chatplan: "context",
+}
+"""The element that a value's XML is."""
+
 Wrong = Iterator[FieldError]
 
 
@@ -54,10 +67,10 @@ def check(value: Value) -> tuple[FieldError, ...]:
 def uniform(value: Value) -> Value:
     """Give a checked value in the one form in which it is kept: equal values are equal texts."""
     match value:
-        case Extension():
-            return replace(value, xml=markup.written(markup.parsed(value.xml, "extension", value.name)))
-        case Document():
-            return replace(value, xml=markup.written(markup.parsed(value.xml, "configuration", value.name)))
+        case Extension() | Document() | Language() | Chatplan():
+            return replace(
+                value, xml=markup.written(markup.parsed(value.xml, _ROOTS[type(value)], value.name))
+            )
         case _:
             return value
 
@@ -90,6 +103,11 @@ def _check(value: Value) -> Wrong:
             yield from _extension(value)
         case Document():
             yield from _document(value)
+        case Language() | Chatplan():
+            yield from _says("name", wrong_name(value.name))
+            tree = yield from _tree(value)
+            if tree is not None:
+                yield from _says("xml", plans.wrong(tree))
         case _:
             assert_never(value)
     if not isinstance(value, Node):
@@ -190,10 +208,23 @@ def _extension(extension: Extension) -> Wrong:
     yield from _says("name", wrong_label(extension.name))
     if not 0 <= extension.position < 2**31:
         yield FieldError("position", "must be from 0 to 2147483647")
+    for place, number in enumerate(extension.numbers):
+        yield from _says(f"numbers[{place}]", wrong_number(number))
+    yield from _twice("numbers", extension.numbers)
+    tree = yield from _tree(extension)
+    if tree is not None:
+        yield from _says("xml", plans.wrong(tree))
+
+
+def _tree(
+    value: Extension | Document | Language | Chatplan,
+) -> Generator[FieldError, None, etree._Element | None]:
+    """The parsed XML; None when it is wrong."""
     try:
-        markup.parsed(extension.xml, "extension", extension.name)
+        return markup.parsed(value.xml, _ROOTS[type(value)], value.name)
     except markup.BadMarkup as error:
         yield FieldError("xml", str(error))
+        return None
 
 
 def _document(document: Document) -> Wrong:
@@ -203,10 +234,8 @@ def _document(document: Document) -> Wrong:
         yield FieldError("name", f"names that begin with {_OURS} are ours")
     if document.name == "acl.conf":
         yield FieldError("name", "acl.conf is made of ACL lists: write those")
-    try:
-        tree = markup.parsed(document.xml, "configuration", document.name)
-    except markup.BadMarkup as error:
-        yield FieldError("xml", str(error))
+    tree = yield from _tree(document)
+    if tree is None:
         return
     if document.name == "sofia.conf" and any(child.tag != "global_settings" for child in tree):
         yield FieldError("xml", "sofia.conf may hold only <global_settings>: write profiles and gateways")

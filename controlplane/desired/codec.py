@@ -3,6 +3,7 @@
 Secrets are written `{"secret": "ID@VERSION"}`, params as lists of `{"name", "value"}` (and
 `direction` on a gateway's variables). On input an object `{name: value}` serves for a list.
 An ACL list speaks FreeSWITCH's words: `"default": "deny"`, `{"type": "allow", "cidr": ...}`.
+An extension and a chatplan may be given as XML or in structured form (`plans`).
 """
 
 from collections.abc import Callable, Mapping
@@ -10,9 +11,11 @@ from typing import Any, assert_never
 
 from controlplane.desired.errors import FieldError, Invalid
 from controlplane.desired.fields import Fields
+from controlplane.desired.plans import read_chatplan, read_extension
 from controlplane.desired.values import (
     Acl,
     AclEntry,
+    Chatplan,
     Context,
     Document,
     Domain,
@@ -20,6 +23,7 @@ from controlplane.desired.values import (
     Gateway,
     Group,
     Key,
+    Language,
     Node,
     NodeMode,
     Noun,
@@ -96,9 +100,11 @@ def fields_to_json(value: Value) -> Json:
         case Context():
             return {}
         case Extension():
-            return {"position": value.position, "xml": value.xml}
+            return {"position": value.position, "xml": value.xml, "numbers": list(value.numbers)}
         case Document():
             return {"xml": value.xml, "secrets": [str(ref) for ref in value.secrets]}
+        case Language() | Chatplan():
+            return {"xml": value.xml}
         case _:
             assert_never(value)
 
@@ -272,12 +278,21 @@ def _context(key: Key, _fields: Fields) -> Context:
 
 
 def _extension(key: Key, fields: Fields) -> Extension:
-    return Extension(key.name, key.parent, key.scope, fields.whole("position", default=0), fields.text("xml"))
+    position, numbers = fields.whole("position", default=0), fields.names("numbers")
+    return Extension(key.name, key.parent, key.scope, position, read_extension(fields, key.name), numbers)
 
 
 def _document(key: Key, fields: Fields) -> Document:
     refs = tuple(ref for one in fields.names("secrets") if (ref := ref_from_text(one)) is not None)
     return Document(key.name, key.scope, fields.text("xml"), refs)
+
+
+def _language(key: Key, fields: Fields) -> Language:
+    return Language(key.name, key.scope, fields.text("xml"))
+
+
+def _chatplan(key: Key, fields: Fields) -> Chatplan:
+    return Chatplan(key.name, key.scope, read_chatplan(fields, key.name))
 
 
 _READERS: dict[Noun, Callable[[Key, Fields], Value]] = {
@@ -291,6 +306,8 @@ _READERS: dict[Noun, Callable[[Key, Fields], Value]] = {
     Noun.CONTEXT: _context,
     Noun.EXTENSION: _extension,
     Noun.DOCUMENT: _document,
+    Noun.LANGUAGE: _language,
+    Noun.CHATPLAN: _chatplan,
 }
 
 

@@ -46,6 +46,33 @@ class Fields:
         self._wrong(name, "must be a text or null")
         return None
 
+    def word(self, name: str) -> str | None:
+        """Read a text, or None; true, false and whole numbers stand for their texts."""
+        given = self._given.get(name)
+        if isinstance(given, bool):
+            self._given[name] = "true" if given else "false"
+        elif isinstance(given, int):
+            self._given[name] = str(given)
+        return self.optional_text(name)
+
+    def texts(self, name: str) -> dict[str, str]:
+        """Read an object of texts."""
+        given = self._given.pop(name, None)
+        if given is None:
+            return {}
+        if isinstance(given, Mapping) and all(isinstance(one, str) for one in given.values()):
+            return {str(key): value for key, value in given.items()}
+        self._wrong(name, "must be an object of texts")
+        return {}
+
+    def given(self, name: str) -> bool:
+        """Say whether a field that is not read yet was given, and not as null."""
+        return self._given.get(name) is not None
+
+    def drop(self, name: str) -> None:
+        """Pass over a field."""
+        self._given.pop(name, None)
+
     def whole(self, name: str, default: int) -> int:
         """Read a whole number."""
         value = self.optional_whole(name)
@@ -94,6 +121,10 @@ class Fields:
             fields = Fields(given, f"{path}.", self._errors)
             yield fields
             fields.finish()
+
+    def refuse(self, name: str, reason: str) -> None:
+        """Note a mistake in a field's value; an empty name means the object itself."""
+        self._errors.append(FieldError(f"{self._path}{name}".removesuffix("."), reason))
 
     def sealable(self, name: str, reader: Reader) -> Text:
         """Read a text or a reference to a sealed one."""

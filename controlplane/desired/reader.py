@@ -5,12 +5,13 @@ grows with what it gives back, not with the tables. Rows of domains and contexts
 by the `id` of their `Stored`, which the catalog holds.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
+from controlplane.desired.reach import Reach, reach_from_json
 from controlplane.desired.rows import TABLES, selected, stored
 from controlplane.desired.values import Extension, Noun, SecretRef, Stored, User
 from controlplane.store import tables
@@ -88,9 +89,28 @@ def users_with_gateways(session: Session, domain_row_ids: Collection[int]) -> tu
 def extensions(session: Session, context_row_id: int) -> tuple[Stored[Extension], ...]:
     """Give the extensions of a context in their order: by position, then by name."""
     wanted = selected(Noun.EXTENSION).where(_EXTENSIONS.c.context_id == context_row_id)
-    found = [stored(Noun.EXTENSION, row) for row in session.execute(wanted).mappings()]
-    # Sorted here, for databases differ in what comes after what in a text.
-    return tuple(sorted(found, key=lambda row: (row.value.position, row.value.name)))
+    return _in_order(stored(Noun.EXTENSION, row) for row in session.execute(wanted).mappings())
+
+
+def extensions_of_ids(session: Session, row_ids: Sequence[int]) -> tuple[Stored[Extension], ...]:
+    """Give those of these extensions that exist, in their order; one query for each ten thousand."""
+    wanted = selected(Noun.EXTENSION)
+    return _in_order(
+        stored(Noun.EXTENSION, row)
+        for some in chunks(row_ids)
+        for row in session.execute(wanted.where(_EXTENSIONS.c.id.in_(some))).mappings()
+    )
+
+
+def reaches(session: Session, context_row_id: int) -> list[tuple[int, str, Reach]]:
+    """Give id, name and reach of a context's extensions, in their order."""
+    cells = _EXTENSIONS.c
+    wanted = select(cells.id, cells.name, cells.position, cells.reach)
+    found = sorted(
+        session.execute(wanted.where(cells.context_id == context_row_id)),
+        key=lambda row: (row.position, row.name),
+    )
+    return [(row.id, row.name, reach_from_json(row.reach)) for row in found]
 
 
 def extensions_named(
@@ -147,6 +167,11 @@ def _sealed(session: Session, refs: frozenset[SecretRef]) -> Mapping[SecretRef, 
 
 def _users(session: Session, wanted: Select[Any]) -> list[Stored[User]]:
     return [stored(Noun.USER, row) for row in session.execute(wanted).mappings()]
+
+
+def _in_order(extensions: Iterable[Stored[Extension]]) -> tuple[Stored[Extension], ...]:
+    # Sorted here, for databases differ in what comes after what in a text.
+    return tuple(sorted(extensions, key=lambda row: (row.value.position, row.value.name)))
 
 
 def _by_name(users: list[Stored[User]]) -> tuple[Stored[User], ...]:

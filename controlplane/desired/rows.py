@@ -12,16 +12,19 @@ from controlplane.desired.codec import (
     ref_from_text,
     text_from_json,
 )
+from controlplane.desired.reach import reach, reach_to_json
 from controlplane.desired.values import (
     GLOBAL,
     Acl,
     AclEntry,
+    Chatplan,
     Context,
     Document,
     Domain,
     Extension,
     Gateway,
     Group,
+    Language,
     Node,
     NodeMode,
     Noun,
@@ -49,6 +52,8 @@ TABLES: Mapping[Noun, Table] = {
     Noun.CONTEXT: tables.table(tables.ContextRow),
     Noun.EXTENSION: tables.table(tables.ExtensionRow),
     Noun.DOCUMENT: tables.table(tables.DocumentRow),
+    Noun.LANGUAGE: tables.table(tables.LanguageRow),
+    Noun.CHATPLAN: tables.table(tables.ChatplanRow),
 }
 
 PARENTS: Mapping[Noun, tuple[Noun, str]] = {
@@ -68,7 +73,8 @@ def columns(value: Value, parent_id: int | None) -> dict[str, Any]:
         case Group() | User():
             return cells | {"domain_id": parent_id}
         case Extension():
-            return cells | {"context_id": parent_id}
+            known = reach(value.xml, value.numbers)
+            return cells | {"context_id": parent_id, "reach": reach_to_json(known)}
         case Acl():
             del cells["default"]
             cells["default_allow"] = value.default_allow
@@ -195,12 +201,27 @@ def _context(cells: Cells) -> Context:
 
 def _extension(cells: Cells) -> Extension:
     scope = _scope(cells["parent_scope"])
-    return Extension(cells["name"], cells["parent_name"], scope, cells["position"], cells["xml"])
+    return Extension(
+        name=cells["name"],
+        context=cells["parent_name"],
+        scope=scope,
+        position=cells["position"],
+        xml=cells["xml"],
+        numbers=tuple(cells["numbers"]),
+    )
 
 
 def _document(cells: Cells) -> Document:
     refs = tuple(ref for one in cells["secrets"] if (ref := ref_from_text(one)) is not None)
     return Document(cells["name"], _scope(cells["scope"]), cells["xml"], refs)
+
+
+def _language(cells: Cells) -> Language:
+    return Language(cells["name"], _scope(cells["scope"]), cells["xml"])
+
+
+def _chatplan(cells: Cells) -> Chatplan:
+    return Chatplan(cells["name"], _scope(cells["scope"]), cells["xml"])
 
 
 _READERS: Mapping[Noun, Callable[[Cells], Value]] = {
@@ -214,4 +235,6 @@ _READERS: Mapping[Noun, Callable[[Cells], Value]] = {
     Noun.CONTEXT: _context,
     Noun.EXTENSION: _extension,
     Noun.DOCUMENT: _document,
+    Noun.LANGUAGE: _language,
+    Noun.CHATPLAN: _chatplan,
 }

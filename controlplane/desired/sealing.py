@@ -14,9 +14,11 @@ from controlplane.desired.markup import Slot
 from controlplane.desired.sensitive import sensitive
 from controlplane.desired.values import (
     Acl,
+    Chatplan,
     Context,
     Document,
     Extension,
+    Language,
     Node,
     Params,
     Profile,
@@ -51,7 +53,7 @@ def mapped(value: Value, change: Change) -> Value:
             return replace(value, params=_mapped(value.params, "params", change))
         case Document():
             return _mapped_document(value, change)
-        case Acl() | Context() | Extension():
+        case Acl() | Context() | Extension() | Language() | Chatplan():
             return value
         case User():
             gateways = tuple(

@@ -22,6 +22,8 @@ class Noun(StrEnum):
     CONTEXT = "context"
     EXTENSION = "extension"
     DOCUMENT = "document"
+    LANGUAGE = "language"
+    CHATPLAN = "chatplan"
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -276,13 +278,18 @@ class Context:
 
 @dataclass(frozen=True, slots=True)
 class Extension:
-    """A dialplan extension: `xml` is one checked `<extension>` element; ordered by (position, name)."""
+    """A dialplan extension: `xml` is one checked `<extension>` element; ordered by (position, name).
+
+    `numbers` declares what it can match: exact numbers, and prefixes written `^PREFIX`; none: what its
+    conditions tell (`reach`).
+    """
 
     name: str
     context: str
     scope: Scope
     position: int
     xml: str
+    numbers: tuple[str, ...] = ()
 
     @property
     def key(self) -> Key:
@@ -307,7 +314,46 @@ class Document:
         return Key(Noun.DOCUMENT, self.name, scope=self.scope)
 
 
-Value: TypeAlias = Node | Domain | Group | User | Profile | Gateway | Acl | Context | Extension | Document
+@dataclass(frozen=True, slots=True)
+class Language:
+    """A language's phrase macros: `xml` is one checked `<language>` element."""
+
+    name: str
+    scope: Scope
+    xml: str
+
+    @property
+    def key(self) -> Key:
+        return Key(Noun.LANGUAGE, self.name, scope=self.scope)
+
+
+@dataclass(frozen=True, slots=True)
+class Chatplan:
+    """A context of the chatplan (mod_sms): `xml` is one checked `<context>` element."""
+
+    name: str
+    scope: Scope
+    xml: str
+
+    @property
+    def key(self) -> Key:
+        return Key(Noun.CHATPLAN, self.name, scope=self.scope)
+
+
+Value: TypeAlias = (
+    Node
+    | Domain
+    | Group
+    | User
+    | Profile
+    | Gateway
+    | Acl
+    | Context
+    | Extension
+    | Document
+    | Language
+    | Chatplan
+)
 
 V = TypeVar("V", bound=Value)
 

@@ -101,7 +101,7 @@ class _Affected:
                 now = change.after if isinstance(change.after, Node) else None
                 self.nodes[key.name] = (was, now)
                 return
-            case Noun.CONTEXT | Noun.EXTENSION:
+            case Noun.CONTEXT | Noun.EXTENSION | Noun.LANGUAGE | Noun.CHATPLAN:
                 return
             case Noun.USER:
                 was_user = change.before if isinstance(change.before, User) else None

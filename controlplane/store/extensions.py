@@ -1,13 +1,18 @@
 """Dialplan extensions."""
 
+from typing import Any
+
 from sqlalchemy import Index, UniqueConstraint
 from sqlmodel import Field
 
-from controlplane.store.types import AUTOINCREMENT, Versioned, Whole
+from controlplane.store.types import AUTOINCREMENT, Json, Versioned, Whole, json_list
 
 
 class ExtensionRow(Versioned, table=True):
-    """An extension of a context, read in the order of (position, name)."""
+    """An extension of a context, read in the order of (position, name).
+
+    `reach`: which numbers it can match (`controlplane.desired.reach`), told from `numbers` and `xml`.
+    """
 
     __tablename__ = "extensions"
     __table_args__ = (
@@ -20,3 +25,5 @@ class ExtensionRow(Versioned, table=True):
     name: str
     position: int
     xml: str
+    numbers: list[str] = json_list()
+    reach: dict[str, Any] = Field(sa_type=Json, nullable=False)

@@ -4,6 +4,7 @@ from sqlalchemy import Table
 
 from controlplane.store.acls import AclRow
 from controlplane.store.audit import AuditRow
+from controlplane.store.chatplans import ChatplanRow
 from controlplane.store.contexts import ContextRow
 from controlplane.store.documents import DocumentRow
 from controlplane.store.domains import DomainRow
@@ -11,6 +12,7 @@ from controlplane.store.extensions import ExtensionRow
 from controlplane.store.findings import FindingRow
 from controlplane.store.gateways import GatewayRow
 from controlplane.store.groups import GroupRow
+from controlplane.store.languages import LanguageRow
 from controlplane.store.node_states import NodeStateRow
 from controlplane.store.nodes import NodeRow
 from controlplane.store.profiles import ProfileRow
@@ -27,6 +29,7 @@ __all__ = [
     "AclRow",
     "AuditRow",
     "ChangeRow",
+    "ChatplanRow",
     "ContextRow",
     "CounterRow",
     "DocumentRow",
@@ -35,6 +38,7 @@ __all__ = [
     "FindingRow",
     "GatewayRow",
     "GroupRow",
+    "LanguageRow",
     "MembershipRow",
     "NodeRow",
     "NodeStateRow",

@@ -7,8 +7,12 @@
 - of a network list: all but `id` and `cidr` of the users (switch_core.c, switch_load_network_lists);
 - of users that hold gateways, when gateways are asked for: all but these;
 - `allow-empty-password`, which a user without credentials gets;
-- the length of `cacheable`, where the recorded one is no number.
+- the length of `cacheable`, where the recorded one is no number;
+- of a context: extensions whose first condition the number asked for does not match;
+- of a language: macros other than the one asked for.
 """
+
+import re
 
 from tests.answers.switch_model import Element
 
@@ -16,7 +20,14 @@ _EMPTY = {"aliases", "gateways", "domains", "settings", "variables", "params"}
 
 
 def masked(
-    element: Element, *, profile: str = "", gateway: str = "", purpose: str = "", counted: bool = True
+    element: Element,
+    *,
+    profile: str = "",
+    gateway: str = "",
+    purpose: str = "",
+    number: str = "",
+    macro: str = "",
+    counted: bool = True,
 ) -> Element:
     """The element without what does not count; see above."""
     children = []
@@ -32,7 +43,19 @@ def masked(
             continue
         if purpose and child.name in ("params", "variables") and element.name in ("user", "domain"):
             continue
-        child = masked(child, profile=profile, gateway=gateway, purpose=purpose, counted=counted)
+        if child.name == "extension" and number and not _matches(child, number):
+            continue
+        if child.name == "macro" and macro not in ("", name):
+            continue
+        child = masked(
+            child,
+            profile=profile,
+            gateway=gateway,
+            purpose=purpose,
+            number=number,
+            macro=macro,
+            counted=counted,
+        )
         if child.name in _EMPTY and not child.children:
             continue
         children.append(child)
@@ -40,3 +63,9 @@ def masked(
     if not counted and "cacheable" in attributes:
         attributes["cacheable"] = "?"
     return Element(element.name, attributes, children, element.text.strip())
+
+
+def _matches(extension: Element, number: str) -> bool:
+    """Good for the recorded contexts, which are of the simplest kind."""
+    condition = extension.child("condition", field="destination_number")
+    return re.search(condition.attributes["expression"], number) is not None

@@ -1,6 +1,6 @@
 """Rows in memory, for tests that need no database."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 
 from controlplane.answers.fingerprint import fingerprint
 from controlplane.answers.params import Opened
@@ -8,6 +8,7 @@ from controlplane.answers.question import Question
 from controlplane.answers.render import Rendered, render, render_user
 from controlplane.answers.routes import DomainKey, ProbeKey, Routes, UserKey
 from controlplane.desired.catalog import Catalog, catalog_of
+from controlplane.desired.reach import Reach, reach
 from controlplane.desired.values import (
     Domain,
     Extension,
@@ -77,6 +78,20 @@ class Rows:
             Stored(row.id, 1, 1, row.value)
             for row in self.stored
             if isinstance(row.value, Extension) and Key(Noun.CONTEXT, row.value.context, scope=of.scope) == of
+        ]
+
+    def extensions_of_ids(self, extensions: Sequence[int]) -> Collection[Stored[Extension]]:
+        self.queries += 1
+        return [
+            Stored(row.id, 1, 1, row.value)
+            for row in self.stored
+            if isinstance(row.value, Extension) and row.id in extensions
+        ]
+
+    def reaches(self, context: int) -> Collection[tuple[int, str, Reach]]:
+        return [
+            (row.id, row.value.name, reach(row.value.xml, row.value.numbers))
+            for row in self.extensions(context)
         ]
 
     def opened(self, secrets: Collection[SecretRef]) -> Opened:

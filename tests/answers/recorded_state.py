@@ -13,6 +13,7 @@ from controlplane.desired.values import (
     GLOBAL,
     Acl,
     AclEntry,
+    Chatplan,
     Context,
     Document,
     Domain,
@@ -20,6 +21,7 @@ from controlplane.desired.values import (
     Gateway,
     Group,
     Key,
+    Language,
     Node,
     NodeMode,
     Param,
@@ -121,6 +123,11 @@ def _dialplan() -> list[Value]:
     return rows
 
 
+def _language() -> Language:
+    (language,) = etree.parse(CANNED / "languages-en.xml").iter("language")
+    return Language(_name(language), GLOBAL, _text(language))
+
+
 USER = _user("1000", "default", "sales")
 
 SOFIA = {
@@ -167,6 +174,8 @@ BASE: list[Value] = [
     Acl("domains", GLOBAL, False, (AclEntry(True, domain=DOMAIN),)),
     *(Document(name, GLOBAL, _text(_configuration(name))) for name in DOCUMENTS),
     *_dialplan(),
+    _language(),
+    Chatplan("default", GLOBAL, '<context name="default"><extension name="all"/></context>'),
 ]
 
 

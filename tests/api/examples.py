@@ -35,6 +35,13 @@ def _document(value: str) -> str:
     )
 
 
+def _language(macro: str) -> str:
+    return (
+        '<language name="en" say-module="en"><phrases><macros>'
+        f'<macro name="{macro}"><input pattern="(.*)"/></macro></macros></phrases></language>'
+    )
+
+
 EXAMPLES = (
     Example(
         "/nodes/fs1",
@@ -76,6 +83,54 @@ EXAMPLES = (
         {"position": 1, "xml": _extension("9196")},
         {"position": 2, "xml": _extension("9197")},
     ),
+    Example(
+        "/contexts/public/extensions/hours",
+        {
+            "conditions": [
+                {
+                    "wday": "2-6",
+                    "time_of_day": "08:00-18:00",
+                    "break": "never",
+                    "actions": [{"application": "set", "data": "open=true", "inline": True}],
+                    "anti_actions": [{"application": "set", "data": "open=false", "inline": True}],
+                },
+                {
+                    "regex": "any",
+                    "require_nested": False,
+                    "regexes": [
+                        {"field": "destination_number", "expression": "^1$"},
+                        {"field": "caller_id_number", "expression_text": "^2<$"},
+                    ],
+                    "conditions": [
+                        {
+                            "field": "${open}",
+                            "expression": "^true$",
+                            "attributes": {"comment": "x"},
+                            "actions": [{"application": "bridge", "text": "user/1000", "loop": 2}],
+                        }
+                    ],
+                },
+            ],
+            "continue": "yes",
+        },
+        {"numbers": ["15550100", "^1556"], "conditions": []},
+    ),
     Example("/documents/conference.conf", {"xml": _document("8000")}, {"xml": _document("16000")}),
+    Example("/languages/en", {"xml": _language("hello")}, {"xml": _language("goodbye")}),
+    Example(
+        "/chatplans/default",
+        {"xml": f'<context name="default">{_extension("9196")}</context>'},
+        {
+            "extensions": [
+                {
+                    "name": "all",
+                    "continue": "true",
+                    "conditions": [
+                        {"field": "to", "expression": "^(.*)$", "actions": [{"application": "send"}]}
+                    ],
+                }
+            ]
+        },
+    ),
 )
 MARKERS = ("marker-esl", "marker-user", "marker-changed", "marker-gw", "marker-new")

@@ -206,7 +206,10 @@ def test_users_and_extensions_come_in_pages(filled: Operator) -> None:
         )
     for collection, expected in (
         ("/domains/acme.example/users", [str(number) for number in range(1000, 1012)]),
-        ("/contexts/public/extensions", ["echo", *(f"e{number}" for number in range(1011, 1000, -1))]),
+        (
+            "/contexts/public/extensions",
+            ["hours", "echo", *(f"e{number}" for number in range(1011, 1000, -1))],
+        ),
     ):
         names: list[str] = []
         after = ""

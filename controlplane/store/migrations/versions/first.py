@@ -46,6 +46,18 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_audit_at"), "audit", ["at"], unique=False)
     op.create_table(
+        "chatplans",
+        sa.Column("id", WHOLE, nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("revision", WHOLE, nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("scope", sa.String(), nullable=False),
+        sa.Column("xml", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_chatplans")),
+        sa.UniqueConstraint("name", "scope", name=op.f("uq_chatplans_name_scope")),
+        sqlite_autoincrement=True,
+    )
+    op.create_table(
         "contexts",
         sa.Column("id", WHOLE, nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
@@ -125,6 +137,18 @@ def upgrade() -> None:
         sa.Column("variables", sa.JSON(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_gateways")),
         sa.UniqueConstraint("name", "scope", name=op.f("uq_gateways_name_scope")),
+        sqlite_autoincrement=True,
+    )
+    op.create_table(
+        "languages",
+        sa.Column("id", WHOLE, nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("revision", WHOLE, nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("scope", sa.String(), nullable=False),
+        sa.Column("xml", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_languages")),
+        sa.UniqueConstraint("name", "scope", name=op.f("uq_languages_name_scope")),
         sqlite_autoincrement=True,
     )
     op.create_table(
@@ -286,6 +310,8 @@ def upgrade() -> None:
         sa.Column("name", sa.String(), nullable=False),
         sa.Column("position", sa.Integer(), nullable=False),
         sa.Column("xml", sa.String(), nullable=False),
+        sa.Column("numbers", sa.JSON(), nullable=False),
+        sa.Column("reach", sa.JSON(), nullable=False),
         sa.ForeignKeyConstraint(
             ["context_id"], ["contexts.id"], name=op.f("fk_extensions_context_id_contexts")
         ),
