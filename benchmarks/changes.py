@@ -27,7 +27,7 @@ from benchmarks.ports import free_ports
 from benchmarks.report import Row
 
 NODES = (1, 10, 100)
-ROUNDS = 5
+ROUNDS = 3
 USERS = 100
 STANDIN_PROCESSES = 2
 LOOKUPS_PER_SECOND = 500

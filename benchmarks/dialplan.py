@@ -21,7 +21,7 @@ from controlplane.desired.values import Key, Noun
 
 SIZES = (100, 10_000)
 CONNECTIONS = 16
-ROUNDS = 5
+ROUNDS = 3
 SECONDS = 2.0
 SMALL = 8 * 1024
 

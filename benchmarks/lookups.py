@@ -18,7 +18,7 @@ from benchmarks.report import Row
 
 USERS = 10_000
 CONNECTIONS = (1, 16, 64)
-ROUNDS = 5
+ROUNDS = 3
 SECONDS = 2.0
 
 # What a switch sends for a REGISTER, less what we do not read: its length counts, too.
