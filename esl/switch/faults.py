@@ -39,6 +39,9 @@ class Faults:
     taken_ports: set[int] = field(default_factory=set)
     """SIP ports that another program holds: a profile there says it started, then fails."""
 
+    slow_stops: bool = False
+    """Profiles that stop stay on their way down, as over a call that does not end, until it is unset."""
+
     def reply_to(self, line: str) -> str | None:
         """The failure to answer this command with, if one is set."""
         for pattern, reply in self.errors.items():

@@ -177,6 +177,8 @@ class Sofia:
             self.stopping[profile.name] = self.profiles.pop(profile.name)
             profile.end()
             await self._core.sleep(1.2)
+            while self._core.faults.slow_stops:
+                await self._core.sleep(0.1)
             self._unpublish(profile)
             self.stopping.pop(profile.name, None)
 

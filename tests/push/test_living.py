@@ -286,12 +286,21 @@ async def test_a_profile_is_not_started_while_it_is_on_its_way_down(url: str, va
         await land.add("fs1")
         await land.middle.settled("fs1")
         await until(lambda: land["fs1"].profiles["external"].age() > 10)
+        land["fs1"].faults.slow_stops = True
         assert "stopping" in await land.api("fs1", "sofia profile external stop")
         await until(lambda: "external" not in land["fs1"].profiles)
-        assert '"DOWN"' in await land.api("fs1", "sofia jsonstatus")
+        before = len(land.commands("fs1"))
         await land.middle.commit(
             put(Noun.PROFILE, "external", params={"sip-port": "5080", "context": "elsewhere"})
         )
+
+        async def told() -> bool:
+            pushes = (await land.middle.status("fs1")).pushes
+            return any("on its way down" in push.reason for push in pushes)
+
+        await until(told)
+        assert "sofia profile external start" not in land.commands("fs1")[before:]
+        land["fs1"].faults.slow_stops = False
         await land.middle.settled("fs1")
         assert land["fs1"].profiles["external"].settings["context"] == "elsewhere"
         assert await land.middle.runs("fs1", {"gw"})
