@@ -223,7 +223,10 @@ class Middle:
 
         async def so() -> bool:
             open_pushes = await self.store.read(queue.unfinished)
-            return not [push for push in open_pushes if push.node in nodes and push.state != "stalled"]
+            # A push that ended is written a moment before it is told of.
+            telling = any(map(self.pusher._dispatcher.busy, nodes))
+            waiting = [push for push in open_pushes if push.node in nodes and push.state != "stalled"]
+            return not (waiting or telling)
 
         await until(so)
 
