@@ -111,6 +111,8 @@ class LinkPolicy:
     limits: Limits = field(default_factory=Limits)
 
 
+_chance = random.Random()  # noqa: S311  # spreads load, guards nothing; the global generator is our host's
+
 Backoff: TypeAlias = Callable[[float, float, float], Iterator[float]]
 """``(shortest, longest, jitter) -> delays``, without end."""
 
@@ -119,5 +121,5 @@ def backoff(shortest: float, longest: float, jitter: float) -> Iterator[float]:
     """Delays that double from ``shortest`` to ``longest``, each shortened at random by up to ``jitter``."""
     delay = shortest
     while True:
-        yield delay * (1 - jitter * random.random())  # noqa: S311  # spreads load, guards nothing
+        yield delay * (1 - jitter * _chance.random())
         delay = min(delay * 2, longest)

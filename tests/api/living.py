@@ -13,7 +13,7 @@ from api.asked import Asked
 from api.listeners import Address
 from controlplane.daemon import Daemon
 from controlplane.operators import Minted
-from controlplane.settings import Settings
+from controlplane.settings import Reconcile, Settings
 
 
 class Living:
@@ -68,7 +68,8 @@ class Operator:
 
 
 def settings(folder: Path, **more: Any) -> Settings:
-    return Settings(data_dir=folder, **more)
+    """No jitter: APScheduler takes it from the global generator, and Hypothesis watches that one's state."""
+    return Settings(data_dir=folder, **{"reconcile": Reconcile(jitter=0), **more})
 
 
 @contextlib.contextmanager
