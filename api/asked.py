@@ -18,8 +18,8 @@ from controlplane.answers.question import Question
 
 log = logging.getLogger(__name__)
 
-# Seconds between an answer and its being seen.
-PERIOD = 0.25
+# Seconds between an answer and its being seen; lookups wait while the notes of so long are worked through.
+PERIOD = 0.05
 KEPT = 200
 
 _LONGEST = 255

@@ -16,6 +16,7 @@ from starlette.types import ASGIApp
 
 from api.lookup_protocol import PATIENCE, LookupProtocol, TlsLookupProtocol, cut_late
 from api.tls import Tls
+from api.xml_curl import XmlCurl
 
 log = logging.getLogger(__name__)
 
@@ -105,9 +106,12 @@ class Listener(uvicorn.Server):
                 ws="none",
                 lifespan="off",
                 log_config=None,
+                # Without a level of its own, uvicorn writes a line of trace for every connection, to nobody.
+                log_level=log.getEffectiveLevel(),
                 access_log=False,
                 proxy_headers=False,
                 server_header=False,
+                date_header=False,
                 timeout_graceful_shutdown=grace,
             )
         )
@@ -117,6 +121,8 @@ class Listener(uvicorn.Server):
         self._patience = patience
         self._kind = LookupProtocol if tls is None else TlsLookupProtocol
         self._on_late = on_late
+        # Only where nothing stands before it that must see every request.
+        self._at_once = app.at_once if isinstance(app, XmlCurl) else None
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -153,6 +159,7 @@ class Listener(uvicorn.Server):
     def _protocol(self) -> LookupProtocol:
         made = self._kind(self.config, self.server_state, {})
         made.patience = self._patience
+        made.at_once = self._at_once
         made.wait()
         return made
 

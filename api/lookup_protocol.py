@@ -3,26 +3,35 @@
 import asyncio
 import math
 import ssl
-from collections.abc import Iterable
-from typing import cast
+from collections.abc import Callable, Iterable
+from typing import Any, TypeAlias, cast
 
 from cryptography import x509
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 PATIENCE = 20.0
 
+AtOnce: TypeAlias = Callable[[Any, bytes], bytes | None]
+"""`(scope, body) -> response`: whole, of status 200, if it stands ready; None: ask the application."""
+
 
 class LookupProtocol(HttpToolsProtocol):
-    """Takes `post` for POST, and notes by when a request must be there.
+    """Takes `post` for POST, notes by when a request must be there, and writes at once what stands ready.
 
     mod_xml_curl's `method` setting goes onto the wire as the operator wrote it, often in lower case.
     Methods have case (RFC 9110, 9.1), and the parser insists.
+
+    A request that has come whole is shown to `at_once` before a task is made for it: the task, the messages
+    between it and uvicorn, and a second write for the body cost more than most answers do.
     """
 
     patience = PATIENCE
     """Seconds that a request may take to arrive, from the connection, or its first byte, to its last."""
     due = math.inf
     """When, in the loop's time, the request that is awaited must be there; infinite: none is."""
+    at_once: AtOnce | None = None
+    _feeding = False
+    _begun: tuple[RequestResponseCycle, Any] | None = None
 
     def wait(self) -> None:
         """Begin to wait for a request."""
@@ -36,7 +45,38 @@ class LookupProtocol(HttpToolsProtocol):
             cycle = cast(RequestResponseCycle | None, self.cycle)
             if cycle is None or cycle.response_complete:
                 data = b"POST " + data[5:]
+        if self.at_once is None:
+            HttpToolsProtocol.data_received(self, data)
+            return
+        self._feeding = True
         HttpToolsProtocol.data_received(self, data)
+        # An answer lets the next of pipelined requests begin.
+        while self._begun is not None:
+            cycle, app = self._begun
+            self._begun = None
+            ready = None
+            if not cycle.more_body and cycle.keep_alive and not cycle.waiting_for_100_continue:
+                # While the peer does not read what it is sent, it is the application that waits.
+                ready = None if self.flow.write_paused else self.at_once(cycle.scope, bytes(cycle.body))
+            if ready is None:
+                HttpToolsProtocol._start_asgi_task(self, cycle, app)
+            else:
+                self._answer(cycle, ready)
+        self._feeding = False
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        """Called once the headers are there; what follows them may be in the bytes at hand."""
+        if self._feeding:
+            self._begun = (cycle, app)
+        else:
+            HttpToolsProtocol._start_asgi_task(self, cycle, app)
+
+    def _answer(self, cycle: RequestResponseCycle, response: bytes) -> None:
+        """End a cycle as its `send` would."""
+        self.transport.write(response)
+        cycle.response_started = cycle.response_complete = True
+        cycle.on_response()
+        cycle.on_response = _nothing  # else the cycle and we hold each other
 
     def on_message_complete(self) -> None:
         """Wait for nothing."""
@@ -76,6 +116,10 @@ def cut_late(connections: Iterable[object], now: float) -> list[str]:
     for each in late:
         each.transport.abort()
     return [each.client[0] if each.client else "" for each in late]
+
+
+def _nothing() -> None:
+    pass
 
 
 def _subject(certificate: bytes) -> str:

@@ -6,6 +6,7 @@ commands asks us before it replies. Lookups go last.
 """
 
 import asyncio
+import gc
 import logging
 import signal
 import socket
@@ -121,6 +122,9 @@ async def _serve(
         operating = asyncio.create_task(operators.run_until_closed(), name="operators listener")
         announcing = asyncio.create_task(_announce(where, (lookups, operators), ready), name="announce")
         stop = asyncio.create_task(told.wait(), name="told to stop")
+        # What stands now stays; the collector would look through it again and again, and all wait for it.
+        gc.collect()
+        gc.freeze()
         try:
             done, _ = await asyncio.wait({answering, operating, stop}, return_when=asyncio.FIRST_COMPLETED)
             log.info("stopping")

@@ -146,9 +146,11 @@ class Daemon:
 
     def _may_cache(self, node: str) -> bool:
         """Whether what the node caches could be flushed now: one that is observed is sent nothing."""
-        link, row = self.fleet.link(node), self.desired.catalog.node(node)
-        managed = row is not None and row.value.mode is NodeMode.MANAGED
-        return managed and link is not None and link.state is LinkState.UP
+        link = self.fleet.link(node)
+        if link is None or link.state is not LinkState.UP:
+            return False
+        row = self.desired.catalog.node(node)
+        return row is not None and row.value.mode is NodeMode.MANAGED
 
     def _own_address(self, node: str) -> str | None:
         link = self.fleet.link(node)

@@ -11,25 +11,23 @@ channel variables in whatever encoding the caller chose, and none of it is looke
 
 import re
 from typing import NamedTuple
-from urllib.parse import unquote_to_bytes
+from urllib.parse import unquote
 
 from controlplane.answers.errors import BadLookup
 
-_FRONT = (b"hostname=", b"section=", b"tag_name=", b"key_name=", b"key_value=")
+_FRONT = re.compile("hostname=([^&]*)&section=([^&]*)&tag_name=([^&]*)&key_name=([^&]*)&key_value=([^&]*)")
 
-_PHRASES = re.compile(rb"&(lang|macro_name|hostname|section)=([^&]*)")
-_DOUBLED = re.compile(rb"&(hostname|section)=([^&]*)")
+_PHRASES = re.compile("&(lang|macro_name|hostname|section)=([^&]*)")
+_DOUBLED = re.compile("&(hostname|section)=([^&]*)")
 _WANTED = {
-    b"directory": re.compile(rb"&(action|purpose|key|user|domain|group_name|group|hostname|section)=([^&]*)"),
-    b"configuration": re.compile(rb"&(profile|gateway|hostname|section)=([^&]*)"),
+    "directory": re.compile("&(action|purpose|key|user|domain|group_name|group|hostname|section)=([^&]*)"),
+    "configuration": re.compile("&(profile|gateway|hostname|section)=([^&]*)"),
     # Hunt-*: the profile that is hunted with; Caller-*: the channel's own, which a transfer leaves behind
     # (mod_dialplan_xml.c, dialplan_xml_locate). So only the hunted number tells what can match.
-    b"dialplan": re.compile(
-        rb"&(Hunt-Context|Caller-Context|Hunt-Destination-Number|hostname|section)=([^&]*)"
-    ),
-    b"chatplan": re.compile(rb"&(context|hostname|section)=([^&]*)"),
-    b"languages": _PHRASES,
-    b"phrases": _PHRASES,
+    "dialplan": re.compile("&(Hunt-Context|Caller-Context|Hunt-Destination-Number|hostname|section)=([^&]*)"),
+    "chatplan": re.compile("&(context|hostname|section)=([^&]*)"),
+    "languages": _PHRASES,
+    "phrases": _PHRASES,
 }
 
 
@@ -60,56 +58,49 @@ class Question(NamedTuple):
 
 def read(form: bytes) -> Question:
     """Read a form body or a query string; raises BadLookup."""
-    fields = form.split(b"&", 5)
-    if len(fields) < 5 or not all(map(bytes.startswith, fields, _FRONT)):
+    text = form.decode("utf-8", "surrogateescape")
+    begin = _FRONT.match(text)
+    if begin is None:
         raise BadLookup("a lookup begins with hostname, section, tag_name, key_name and key_value")
-    section = fields[1][8:]
-    front = (
-        fields[0][9:].decode("utf-8", "surrogateescape"),
-        section.decode("utf-8", "surrogateescape"),
-        fields[2][9:].decode("utf-8", "surrogateescape"),
-        fields[3][9:].decode("utf-8", "surrogateescape"),
-        fields[4][10:].decode("utf-8", "surrogateescape"),
-    )
-    pattern = _WANTED.get(section, _DOUBLED)
-    if len(fields) == 5 or not (pairs := pattern.findall(b"&" + fields[5])):
+    hostname, section, tag_name, key_name, key_value = begin.groups()
+    front: tuple[str, str, str, str, str] = (hostname, section, tag_name, key_name, key_value)
+    pairs = _WANTED.get(section, _DOUBLED).findall(text, begin.end())
+    if not pairs:
         return Question(*front)
-    found = dict(pairs)  # the last of a name stands
-    if b"hostname" in found or b"section" in found:
-        _agree(pairs, {b"hostname": fields[0][9:], b"section": section})
-    if section == b"directory":
+    # The last of a name stands.
+    found = {name: value if "%" not in value else _decoded(value) for name, value in pairs}
+    if "hostname" in found or "section" in found:
+        _agree(pairs, {"hostname": hostname, "section": section})
+    get = found.get
+    if section == "directory":
         return Question(
             *front,
-            _text(found.get(b"action", b"")),
-            _text(found.get(b"purpose", b"")),
-            _text(found.get(b"key", b"")),
-            _text(found.get(b"user", b"")),
-            _text(found.get(b"domain", b"")),
-            _text(found.get(b"group_name", b"") or found.get(b"group", b"")),
+            get("action", ""),
+            get("purpose", ""),
+            get("key", ""),
+            get("user", ""),
+            get("domain", ""),
+            get("group_name", "") or get("group", ""),
         )
     return Question(
         *front,
-        profile=_text(found.get(b"profile", b"")),
-        gateway=_text(found.get(b"gateway", b"")),
-        context=_text(
-            found.get(b"Hunt-Context", b"") or found.get(b"Caller-Context", b"") or found.get(b"context", b"")
-        ),
-        number=_text(found.get(b"Hunt-Destination-Number", b"")),
-        lang=_text(found.get(b"lang", b"")),
-        macro=_text(found.get(b"macro_name", b"")),
+        profile=get("profile", ""),
+        gateway=get("gateway", ""),
+        context=get("Hunt-Context", "") or get("Caller-Context", "") or get("context", ""),
+        number=get("Hunt-Destination-Number", ""),
+        lang=get("lang", ""),
+        macro=get("macro_name", ""),
     )
 
 
-def _agree(pairs: list[tuple[bytes, bytes]], front: dict[bytes, bytes]) -> None:
+def _agree(pairs: list[tuple[str, str]], front: dict[str, str]) -> None:
     """Refuse a second `hostname` or `section` that says something else than the first."""
     for name, value in pairs:
         first = front.get(name)
-        if first is not None and value != first and unquote_to_bytes(value) != first:
-            raise BadLookup(f"{name.decode()} is given twice and does not agree")
+        if first is not None and value != first and _decoded(value) != first:
+            raise BadLookup(f"{name} is given twice and does not agree")
 
 
-def _text(value: bytes) -> str:
+def _decoded(value: str) -> str:
     """A percent-encoded value. A plus is a plus (switch_url_encode)."""
-    if b"%" in value:
-        value = unquote_to_bytes(value)
-    return value.decode("utf-8", "surrogateescape")
+    return unquote(value, errors="surrogateescape")
