@@ -76,6 +76,10 @@ class Lookups(_Listener):
     port: Port = 8081
     public_url: str = ""
     """What nodes are told to ask, when it is not http://HOST:PORT/xml_curl."""
+    second_url: str = ""
+    """Where a second replica answers: nodes are told to ask it when the first does not answer."""
+    timeout: Annotated[int, Field(ge=1, le=300)] = 10
+    """Seconds that nodes are told to wait for an answer."""
     body_limit: Annotated[int, Field(ge=4096, le=64 << 20)] = 1 << 20
     cache_bytes: Annotated[int, Field(ge=0, le=64 << 30)] = 64 << 20
     wrong_at_once: Annotated[int, Field(ge=1, le=1_000_000)] = 20
@@ -92,6 +96,8 @@ class OperatorsListener(_Listener):
     body_limit: Annotated[int, Field(ge=4096, le=64 << 20)] = 1 << 20
     metrics: Literal["token", "open", "off"] = "token"
     """Who may read /metrics: whoever has an operator's token, whoever reaches it, or nobody."""
+    import_limit: Annotated[int, Field(ge=4096, le=1 << 30)] = 32 << 20
+    """The same for what `controlplane import` sends: a whole configuration in one body."""
 
 
 class EventSocket(_Section):

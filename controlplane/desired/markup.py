@@ -40,11 +40,17 @@ def parsed(text: str, root: str, name: str) -> etree._Element:
         raise BadMarkup(f"is not well-formed XML: {error}") from None
     if tree.tag != root:
         raise BadMarkup(f"must be one <{root}> element, not <{tree.tag}>")
-    if tree.get("name") != name:
+    if tree.get("name") != name and not (root == "extension" and _one_of_several(tree, name)):
         raise BadMarkup(f"its name attribute must be {name!r}, as its row's name")
     for element in tree.iter():
         _check(element)
     return tree
+
+
+def _one_of_several(tree: etree._Element, name: str) -> bool:
+    """Whether the row is one of several extensions of one name: `NAME#2`; of those without a name, `#1`."""
+    said, mark, number = name.rpartition("#")
+    return bool(mark) and said == tree.get("name", "") and number.isascii() and number.isdigit()
 
 
 def written(tree: etree._Element) -> str:
