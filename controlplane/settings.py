@@ -78,6 +78,8 @@ class Lookups(_Listener):
     """What nodes are told to ask, when it is not http://HOST:PORT/xml_curl."""
     second_url: str = ""
     """Where a second replica answers: nodes are told to ask it when the first does not answer."""
+    ca_file: str = ""
+    """Where on a node's disk the certificates are against which it checks ours (PEM)."""
     timeout: Annotated[int, Field(ge=1, le=300)] = 10
     """Seconds that nodes are told to wait for an answer."""
     body_limit: Annotated[int, Field(ge=4096, le=64 << 20)] = 1 << 20
