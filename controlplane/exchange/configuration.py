@@ -59,8 +59,8 @@ def _sofia(reading: Reading, element: Element) -> None:
         if child.tag != "global_settings":
             settings.remove(child)
     if len(settings):
+        settings.attrib.clear()  # a description is never told
         settings.set("name", _SOFIA)
-        settings.text = None
         reading.add(element, "document", _SOFIA, "", {"xml": cleaned(reading, settings)})
 
     def profiles(child: Element) -> None:

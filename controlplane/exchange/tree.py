@@ -14,6 +14,9 @@ from controlplane.exchange.variables import references, replaced
 
 Element = etree._Element
 
+# mod_dialplan_xml.c, parse_exten: the text of these is data, white space too.
+_SPOKEN = ("action", "anti-action")
+
 GIVEN_BY = "given-by"
 """Marks in our own exports a `<param>` that its row does not hold: which group gives it, or we ourselves.
 
@@ -155,6 +158,9 @@ def cleaned(reading: Reading, element: Element) -> str:
             if "$${" in value and (by_name or sensitive_name(str(name))):
                 one.set(name, reading.told(one, str(value)))
     # White space between elements says nothing, and made alike the same content is the same row.
+    for one in element.iter():
+        if not len(one) and one.tag not in _SPOKEN and not (one.text or "").strip():
+            one.text = None
     etree.indent(element)
     return etree.tostring(element, encoding="unicode", with_tail=False)
 

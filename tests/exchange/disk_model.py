@@ -57,8 +57,8 @@ def _obey(
 ) -> None:
     if word.lower() == "set" and "=" in data:
         name, _, value = data.partition("=")
-        if name.strip(" ") not in fixed:
-            variables[name.strip(" ")] = value.lstrip(" ")
+        if name.rstrip(" ") not in fixed:
+            variables[name.rstrip(" ")] = value.lstrip(" ")
     elif word.lower() == "include":
         for path in sorted(glob.glob(str(cwd / data))):  # noqa: PTH207
             _file(Path(path), variables, fixed, out)
