@@ -115,6 +115,8 @@ def _report(call: Call, found: Imported) -> None:
 def _placed(sentence: str, found: Imported) -> str:
     """Say of each row that the API names where it comes from."""
     places = {str(row): str(row.place) for row in found.rows}
+    if len(places) == 1:
+        return f"{found.rows[0].place}: {sentence}"  # alone, a row is not named
     lines = sentence.split("\n")
     for number, line in enumerate(lines):
         key = line.strip().partition(": ")[0].partition("@")[0]

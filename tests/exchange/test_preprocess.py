@@ -12,8 +12,8 @@ from tests.exchange import disk_model
 from tests.exchange.folders import folder
 
 
-def read(root: Path, text: str, given: dict[str, str] | None = None, **more: str) -> Source:
-    return preprocess(Folder(folder(root, freeswitch=text, **more)), given or {})
+def read(root: Path, text: str, **more: str) -> Source:
+    return preprocess(Folder(folder(root, freeswitch=text, **more)), {})
 
 
 def kept(root: Path, text: str, **more: str) -> str:
@@ -102,7 +102,8 @@ def test_a_variable_that_holds_the_switchs_own_is_put_in(tmp_path: Path) -> None
 
 
 def test_what_is_given_stands_whatever_the_files_say(tmp_path: Path) -> None:
-    found = read(tmp_path, sets("domain", "$${local_ip_v4}") + "$${domain}\n", {"domain": "pbx.example"})
+    root = folder(tmp_path, freeswitch=sets("domain", "$${local_ip_v4}") + "$${domain}\n")
+    found = preprocess(Folder(root), {"domain": "pbx.example"})
     assert (found.text, found.variables) == ("$${domain}\n", {"domain": "pbx.example"})
 
 
@@ -113,7 +114,7 @@ def test_what_is_dropped_with_its_line_is_told(tmp_path: Path) -> None:
 
 PIECES = [
     "<a>", "</a>", "<include>", "</include>", "<?xml?>", "<!--#comment ", "-->", "<!-- ",
-    "$${v}", "$${w}", "$${", "}",
+    "$${v}", "$${w}", "$${open",
     '<X-PRE-PROCESS cmd="set" data="v=1"/>', '<x-pre-process cmd="set" data="v=2 $${w}"/>', "X-PRE-PROCESS",
     '<X-PRE-PROCESS cmd="set" data="w= $${v} "/>', '<!--#set "w=3"-->',
     '<X-PRE-PROCESS cmd="include" data="in.xml"/>',

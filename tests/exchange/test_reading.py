@@ -1,4 +1,3 @@
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +7,8 @@ from controlplane.exchange import Imported, read_folder
 from tests.exchange.folders import document, folder
 
 
-def read(root: Path, given: Mapping[str, str] | None = None, **sections: str) -> Imported:
-    return read_folder(folder(root, freeswitch=document(**sections)), given)
+def read(root: Path, **sections: str) -> Imported:
+    return read_folder(folder(root, freeswitch=document(**sections)))
 
 
 def row(found: Imported, key: str) -> Any:
@@ -120,11 +119,12 @@ def test_what_has_no_place_is_told(tmp_path: Path, section: str, xml: str, reaso
 
 def test_passwords_are_put_in_wherever_they_stand(tmp_path: Path) -> None:
     """They are sealed, and a sealed value is told as it is."""
+    sets = "".join(f'<X-PRE-PROCESS cmd="set" data="{said}"/>\n' for said in ("pw=1234", "p=5060"))
     found = read(
         tmp_path,
-        {"pw": "1234", "p": "5060"},
-        configuration="""<configuration name="xml_rpc.conf"><settings>
-<param name="auth-pass" value="$${pw}"/><param name="http-port" value="$${p}"/></settings></configuration>""",
+        configuration=f"""{sets}<configuration name="xml_rpc.conf"><settings>
+<param name="auth-pass" value="$${{pw}}"/><param name="http-port" value="$${{p}}"/>
+</settings></configuration>""",
     )
     xml = row(found, "document/xml_rpc.conf")["xml"]
     assert 'value="1234"' in xml
