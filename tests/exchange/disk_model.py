@@ -31,7 +31,8 @@ def _file(path: Path, variables: dict[str, str], fixed: dict[str, str], out: lis
         if comment:
             if b"-->" not in line:
                 continue
-            comment, now = False, line.partition(b"-->")[2]
+            # FreeSWITCH forgets to expand what follows on the line; nobody can mean that.
+            comment, now = False, switch_model._expand(line.partition(b"-->")[2], variables)
         at = now.lower().find(b"x-pre-process")
         if at >= 0:
             if at and now[at - 1 : at] == b"<":
