@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from controlplane.answers.dialect import literal
 
 # What `bindings` calls the sections we answer. ("phrases" is no section to it.)
-BINDINGS = "configuration|directory|dialplan"
+BINDINGS = "configuration|directory|dialplan|languages|chatplan"
 
 # In this order: what stands before mod_xml_curl reads its files from disk and never asks, so that we
 # reach the node's Event Socket whatever we serve; what stands behind it asks.

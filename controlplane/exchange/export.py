@@ -4,7 +4,13 @@ from controlplane.answers.reading import StoreReader
 from controlplane.answers.routes import Routes
 from controlplane.exchange.served import SECTIONS
 
-_FOLDERS = {"configuration": "autoload_configs", "dialplan": "dialplan", "directory": "directory"}
+_FOLDERS = {
+    "configuration": "autoload_configs",
+    "dialplan": "dialplan",
+    "chatplan": "chatplan",
+    "directory": "directory",
+    "languages": "lang",
+}
 
 
 def files(routes: Routes, reader: StoreReader) -> dict[str, str]:

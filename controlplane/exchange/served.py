@@ -31,6 +31,18 @@ def dialplan(routes: Routes, reader: StoreReader) -> Iterator[Part]:
         yield name, _answer(routes, reader, _asking("dialplan", "")._replace(context=name))
 
 
+def chatplan(routes: Routes, reader: StoreReader) -> Iterator[Part]:
+    """Every context of the chatplan."""
+    for name in sorted(routes.view.chatplans):
+        yield name, _answer(routes, reader, _asking("chatplan", "")._replace(context=name))
+
+
+def languages(routes: Routes, reader: StoreReader) -> Iterator[Part]:
+    """Every language with all its macros."""
+    for name in sorted(routes.view.languages):
+        yield name, _answer(routes, reader, _asking("languages", "")._replace(lang=name))
+
+
 def directory(routes: Routes, reader: StoreReader) -> Iterator[Part]:
     """Every domain with its groups and users."""
     for name, row in sorted(routes.view.domains.items()):
@@ -41,7 +53,9 @@ def directory(routes: Routes, reader: StoreReader) -> Iterator[Part]:
 SECTIONS: dict[str, Callable[[Routes, StoreReader], Iterator[Part]]] = {
     "configuration": configuration,
     "dialplan": dialplan,
+    "chatplan": chatplan,
     "directory": directory,
+    "languages": languages,
 }
 
 
