@@ -96,10 +96,10 @@ class OperatorsListener(_Listener):
     host: str = "127.0.0.1"
     port: Port = 8080
     body_limit: Annotated[int, Field(ge=4096, le=64 << 20)] = 1 << 20
-    metrics: Literal["token", "open", "off"] = "token"
-    """Who may read /metrics: whoever has an operator's token, whoever reaches it, or nobody."""
     import_limit: Annotated[int, Field(ge=4096, le=1 << 30)] = 32 << 20
     """The same for what `controlplane import` sends: a whole configuration in one body."""
+    metrics: Literal["token", "open", "off"] = "token"
+    """Who may read /metrics: whoever has an operator's token, whoever reaches it, or nobody."""
 
 
 class EventSocket(_Section):
