@@ -70,10 +70,10 @@ RESOURCES = (
 
 
 def lookups_app(daemon: Daemon, nodes: NodeAuth, asked: Asked) -> ASGIApp:
-    """Build what FreeSWITCH asks: `/xml_curl` on the barest path, and health beside it."""
+    """Build what FreeSWITCH asks: `/xml_curl` on the barest path; whole sections and health beside it."""
     settings = daemon.settings.lookups
     door = Door(nodes, Throttle(settings.wrong_at_once, settings.wrong_per_minute))
-    beside = Starlette(routes=[*health.routes(), *sections.routes(nodes)])
+    beside = Starlette(routes=[*health.routes(), *sections.routes(door)])
     beside.router.redirect_slashes = False  # a redirected lookup loses its parameters
     beside.state.daemon = daemon
     app = XmlCurl(daemon.answers, door, asked, body_limit=settings.body_limit, otherwise=beside)

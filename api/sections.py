@@ -4,41 +4,42 @@ Fetched with the node's own credentials, by cron or by `<X-PRE-PROCESS cmd="exec
 """
 
 import hashlib
+import logging
 from functools import partial
 
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute
 
+from api.door import Door, Refusal, source_of
 from api.middle import daemon_of
-from api.node_auth import NodeAuth
 from api.paths import route
 from controlplane.answers.errors import AnswerError
 from controlplane.exchange.served import SECTIONS, section
 
-_CHALLENGE = {"WWW-Authenticate": 'Basic realm="controlplane", charset="UTF-8"'}
+log = logging.getLogger(__name__)
 
 
-def routes(nodes: NodeAuth) -> list[BaseRoute]:
-    """Give the route. `nodes`: who may ask, each for what is its own."""
-    return [route("/export/{node}/{section}.xml", GET=Sections(nodes).get)]
+def routes(door: Door) -> list[BaseRoute]:
+    """Give the route. `door`: who may come in; each is told what is its own."""
+    return [route("/export/{node}/{section}.xml", GET=Sections(door).get)]
 
 
 class Sections:
     """Serves sections; knows the ETag of each as last rendered, so that most questions cost no rendering."""
 
-    def __init__(self, nodes: NodeAuth) -> None:
-        self._nodes = nodes
+    def __init__(self, door: Door) -> None:
+        self._door = door
         self._tags: dict[tuple[str, str], tuple[int, str]] = {}
 
     async def get(self, request: Request) -> Response:
         """Give the section, or 304 to a caller who holds it as it is."""
         node, name = request.path_params["node"], request.path_params["section"]
-        caller = self._nodes.caller(request.headers.get("authorization", "").encode("latin-1"))
-        if caller is None:
-            return PlainTextResponse("no or wrong credentials\n", 401, headers=_CHALLENGE)
-        if caller.name != node:
-            return PlainTextResponse("another node's sections are not told\n", 403)
+        caller = self._door.admit(request.scope, request.headers.get("authorization", "").encode("latin-1"))
+        if not isinstance(caller, Refusal) and caller.name != node:
+            caller = Refusal(403, "another node's sections are not told", caller.name)
+        if isinstance(caller, Refusal):
+            return _refused(request, caller)
         if name not in SECTIONS:
             return PlainTextResponse(f"there is {', '.join(SECTIONS)}\n", 404)
         daemon = daemon_of(request)
@@ -56,6 +57,17 @@ class Sections:
         if _holds(held, tag):
             return Response(status_code=304, headers=headers)
         return Response(body, media_type="text/xml", headers=headers)
+
+
+def _refused(request: Request, refusal: Refusal) -> Response:
+    if refusal.told:
+        who, source = refusal.node or "an unknown caller", source_of(request.scope)
+        about = {"node": refusal.node} if refusal.node is not None else {}
+        log.warning("a section is refused to %s: %s, from %s", who, refusal.reason, source, extra=about)
+    response = PlainTextResponse(f"{refusal.reason}\n", refusal.status)
+    # One challenge a line: there may be several.
+    response.raw_headers.extend(refusal.headers)
+    return response
 
 
 def _holds(held: str, tag: str) -> bool:
