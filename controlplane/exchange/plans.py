@@ -2,6 +2,9 @@
 
 from collections import Counter
 
+from lxml import etree
+
+from controlplane.desired.plans import wrong
 from controlplane.exchange.tree import Element, Reading, cleaned
 
 _STEP = 10  # so that an extension can be put between two
@@ -30,7 +33,8 @@ def context(reading: Reading, element: Element) -> None:
         count[said] = max(count[said], 1)
         taken.add(label)
         spec = {"position": position * _STEP, "xml": cleaned(reading, one)}
-        reading.add(one, "extension", label, name, spec)
+        if _fits(reading, one, f"extension {label}"):
+            reading.add(one, "extension", label, name, spec)
 
 
 def chatplan(reading: Reading, element: Element) -> None:
@@ -43,7 +47,31 @@ def language(reading: Reading, element: Element) -> None:
     _whole(reading, element, "language")
 
 
+def phrases(reading: Reading, element: Element) -> None:
+    """Read the `<macros>` of the section phrases: the older form of languages, a `<language>` in it each."""
+    reading.only(element)
+
+    def older(one: Element) -> None:
+        made = etree.Element("language", {str(name): str(value) for name, value in one.attrib.items()})
+        made.sourceline = one.sourceline
+        macros = etree.SubElement(etree.SubElement(made, "phrases"), "macros")
+        macros.text = one.text
+        macros.extend(list(one))
+        language(reading, made)
+
+    reading.children(element, language=older)
+
+
 def _whole(reading: Reading, element: Element, noun: str) -> None:
     name = reading.name(element)
     element.set("name", name)
-    reading.add(element, noun, name, "", {"xml": cleaned(reading, element)})
+    if _fits(reading, element, f"{noun} {name}"):
+        reading.add(element, noun, name, "", {"xml": cleaned(reading, element)})
+
+
+def _fits(reading: Reading, element: Element, what: str) -> bool:
+    """Whether FreeSWITCH would do what is written; else it is told of."""
+    reason = wrong(element)
+    if reason is not None:
+        reading.lost(element, f"the {what} {reason}")
+    return reason is None

@@ -2,6 +2,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from lxml import etree
 
 from controlplane.exchange import Imported, read_folder
 from tests.exchange.folders import document, folder
@@ -129,3 +130,61 @@ def test_passwords_are_put_in_wherever_they_stand(tmp_path: Path) -> None:
     xml = row(found, "document/xml_rpc.conf")["xml"]
     assert 'value="1234"' in xml
     assert 'value="$${p}"' in xml
+
+
+OLDER = """<macros>
+<language name="en" say-module="en">
+<macro name="a"><input pattern="1"/></macro><!-- no more -->
+<macro name="b"/>
+</language>
+</macros>"""
+
+
+def test_the_older_form_of_languages(tmp_path: Path) -> None:
+    found = read(tmp_path, phrases=OLDER)
+    assert not found.notes
+    assert found.rows[0].place.line == 4
+    language = etree.fromstring(row(found, "language/en")["xml"])
+    assert sorted(language.items()) == [("name", "en"), ("say-module", "en")]
+    assert [macro.get("name") for macro in language.findall("phrases/macros/macro")] == ["a", "b"]
+
+
+def test_the_older_form_counts_only_where_there_is_no_newer(tmp_path: Path) -> None:
+    found = read(
+        tmp_path, phrases=OLDER, languages='<language name="de"><phrases><macros/></phrases></language>'
+    )
+    assert [str(one) for one in found.rows] == ["language/de"]
+    assert [note.lost for note in found.notes] == [False]
+
+
+@pytest.mark.parametrize(
+    ("section", "xml", "reason"),
+    [
+        ("languages", '<language name="en"/>', "the language en must hold <phrases> with <macros>"),
+        (
+            "chatplan",
+            '<context name="a"><extension name="x"><condition><condition/></condition></extension></context>',
+            "the chatplan a nests conditions, which a chatplan cannot",
+        ),
+        (
+            "dialplan",
+            f'<context name="a"><extension name="x">{"<condition>" * 101}{"</condition>" * 101}'
+            "</extension></context>",
+            "the extension x nests conditions deeper than 100 levels",
+        ),
+    ],
+)
+def test_what_freeswitch_would_not_do_as_it_is_written(
+    tmp_path: Path, section: str, xml: str, reason: str
+) -> None:
+    found = read(tmp_path, **{section: xml})
+    assert [note.reason[: len(reason)] for note in found.lost] == [reason]
+    assert {one.noun for one in found.rows} <= {"context"}
+
+
+def test_global_variables_stay_with_the_nodes(tmp_path: Path) -> None:
+    sets = "".join(f'<X-PRE-PROCESS cmd="set" data="{name}=1"/>\n' for name in "ab")
+    found = read(tmp_path, configuration=sets)
+    assert [(str(note.place), note.reason, note.lost) for note in found.notes] == [
+        ("freeswitch.xml:3", "sets 2 global variables: leave them in the vars.xml of the nodes", False)
+    ]
