@@ -3,13 +3,14 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from controlplane.desired import markup
 from controlplane.exchange.configuration import gateway
 from controlplane.exchange.imported import Json
-from controlplane.exchange.tree import GIVEN_BY, Element, Reading
+from controlplane.exchange.tree import GIVEN_BY, Element, Reading, cleaned
 
 # switch_xml.c multiplies it by 1000 in 32 bits: more overflows.
 _LONGEST_CACHED_MS = 2_147_483
-_CONTAINERS = {"params": "param", "variables": "variable", "profile-variables": "variable"}
+_CONTAINERS = {"params": "param", "variables": "variable"}
 
 
 @dataclass(slots=True)
@@ -45,7 +46,7 @@ def domain(reading: Reading, element: Element) -> None:
 
 
 class _Held:
-    """The `<params>`, `<variables>` and `<profile-variables>` of one element, as fields of its row."""
+    """The `<params>` and `<variables>` of one element, as fields of its row."""
 
     def __init__(self, reading: Reading) -> None:
         self._reading = reading
@@ -53,7 +54,7 @@ class _Held:
 
     def readers(self) -> dict[str, Callable[[Element], None]]:
         """Give what reads each, for `Reading.children`."""
-        return {name.replace("-", "_"): self._read for name in _CONTAINERS}
+        return dict.fromkeys(_CONTAINERS, self._read)
 
     def _read(self, element: Element) -> None:
         tag = _CONTAINERS[str(element.tag)]
@@ -61,7 +62,7 @@ class _Held:
         self._reading.children(element, **{tag: lambda _: None})
         found = self._reading.params(element, tag, put_in=True)
         if found:
-            self.spec.setdefault(str(element.tag).replace("-", "_"), []).extend(found)
+            self.spec.setdefault(str(element.tag), []).extend(found)
 
 
 def _group(reading: Reading, element: Element, domain_name: str, users: _Users) -> None:
@@ -93,13 +94,23 @@ def _found(reading: Reading, element: Element, group: str | None, users: _Users)
 
 def _user(reading: Reading, element: Element, name: str, domain_name: str, groups: list[str]) -> None:
     reading.only(element, "id", "number-alias", "cidr", "cacheable", "type")
-    held, gateways = _Held(reading), list[Json]()
+    held, gateways, elements = _Held(reading), list[Json](), list[str]()
 
     def gateway_of(child: Element) -> None:
         gateways.append({"name": reading.name(child), **gateway(reading, child, put_in=True)})
 
+    def further(child: Element) -> None:
+        xml = cleaned(reading, child, put_in=True)
+        try:
+            markup.further(xml)
+        except markup.BadMarkup as error:
+            reading.lost(child, f"<{child.tag}> {error}")
+        else:
+            elements.append(xml)
+
     reading.children(
         element,
+        further,
         **held.readers(),
         gateways=lambda child: reading.children(child, gateway=gateway_of),
     )
@@ -111,6 +122,8 @@ def _user(reading: Reading, element: Element, name: str, domain_name: str, group
         spec["cidr"] = reading.told(element, element.get("cidr", ""))
     if groups:
         spec["groups"] = groups
+    if elements:
+        spec["elements"] = elements
     if gateways:
         spec["gateways"] = gateways
     cacheable = element.get("cacheable")

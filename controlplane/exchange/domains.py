@@ -8,6 +8,7 @@ but marked: read back, it is not his own.
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from controlplane.answers.dialect import literal
+from controlplane.answers.directory import elements
 from controlplane.answers.fingerprint import marked, secrets_of
 from controlplane.answers.params import Opened, clear, container, last, merged, refs, written
 from controlplane.answers.reading import StoreReader
@@ -70,6 +71,7 @@ def _user(
         for gateway in user.gateways:
             yield from marked(gateway, opened, lambda one: reader.mark(one, opened))
         yield "</gateways>"
+    yield from elements(user)
     yield "</user>"
 
 

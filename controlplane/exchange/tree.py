@@ -92,8 +92,17 @@ class Reading:
             if name not in attributes:
                 self.lost(element, f"the attribute {name} of <{element.tag}> has no place in a row")
 
-    def children(self, element: Element, **readers: Callable[[Element], None]) -> None:
-        """Hand each child to the reader of its tag; note the others as lost, unless they say nothing."""
+    def children(
+        self,
+        element: Element,
+        others: Callable[[Element], None] | None = None,
+        /,
+        **readers: Callable[[Element], None],
+    ) -> None:
+        """Hand each child to the reader of its tag, the rest to `others`, unless they say nothing.
+
+        Without `others` they are noted as lost.
+        """
         if element.text and element.text.strip():
             self.lost(element, f"the text in <{element.tag}> has no place in a row")
         for child in element:
@@ -102,7 +111,11 @@ class Reading:
                 reader(child)
             elif ignored(child):
                 self.note(child, f"<{child.tag}> is nothing to FreeSWITCH")
-            elif not empty(child):
+            elif empty(child):
+                continue
+            elif others is not None:
+                others(child)
+            else:
                 self.lost(child, f"<{child.tag}> in <{element.tag}> has no place in a row")
 
     def params(self, element: Element, tag: str, *, put_in: bool, directed: bool = False) -> list[Json]:
@@ -145,8 +158,8 @@ def empty(element: Element) -> bool:
     return not any(one.attrib or (one.text or "").strip() for one in element.iter())
 
 
-def cleaned(reading: Reading, element: Element) -> str:
-    """Write an element as it is kept, without what only looks like a directive."""
+def cleaned(reading: Reading, element: Element, *, put_in: bool = False) -> str:
+    """Write an element as it is kept, without what only looks like a directive. `put_in`: as in `param`."""
     for child in [one for one in element.iter() if ignored(one)]:
         above = child.getparent()
         if above is not None:
@@ -155,8 +168,10 @@ def cleaned(reading: Reading, element: Element) -> str:
     for one in element.iter():
         for name, value in one.attrib.items():
             by_name = name == "value" and sensitive(one.get("name", ""), str(value))
-            if "$${" in value and (by_name or sensitive_name(str(name))):
+            if put_in or by_name or sensitive_name(str(name)):
                 one.set(name, reading.told(one, str(value)))
+        if put_in:
+            one.text, one.tail = (text and reading.told(one, text) for text in (one.text, one.tail))
     # White space between elements says nothing, and made alike the same content is the same row.
     for one in element.iter():
         if not len(one) and one.tag not in _SPOKEN and not (one.text or "").strip():

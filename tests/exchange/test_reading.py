@@ -59,6 +59,27 @@ def test_a_domain_with_everything(tmp_path: Path) -> None:
     assert (str(note.place), note.lost) == ("freeswitch.xml:13", False)
 
 
+def test_what_else_stands_in_a_user(tmp_path: Path) -> None:
+    found = read(
+        tmp_path,
+        directory="""<X-PRE-PROCESS cmd="set" data="line=1101"/>
+<domain name="a.example"><users><user id="1000">
+<skinny><buttons><!-- none --><button label="$$ 1" value="$${line}"/></buttons></skinny><vcard></vcard>
+<X-NO-PRE-PROCESS cmd="set" data="a=b"/>
+<vcard><FN>$${line} Main</FN></vcard>
+<other secret="x"/>
+</user></users></domain>""",
+    )
+    skinny, vcard = row(found, "user/a.example/1000")["elements"]
+    assert skinny == (
+        '<skinny>\n  <buttons>\n    <button label="$$ 1" value="1101"/>\n  </buttons>\n</skinny>'
+    )
+    assert vcard == "<vcard>\n  <FN>1101 Main</FN>\n</vcard>"
+    assert [(note.place.line, note.reason) for note in found.lost] == [
+        (8, "<other> holds a password (secret of <other>), which only params keep sealed")
+    ]
+
+
 def test_the_first_of_a_name_is_the_one_that_counts(tmp_path: Path) -> None:
     found = read(tmp_path, dialplan='<context name="a"><extension name="x"/></context>\n<context name="a"/>')
     assert [str(one) for one in found.rows] == ["context/a", "extension/a/x"]
