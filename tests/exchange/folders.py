@@ -11,6 +11,9 @@ BESIDE = Path(__file__).parents[3] / "shared" / "freeswitch" / "conf"
 GIVEN = {"domain": "pbx.example"}
 """What a sample leaves to the machine it runs on: its domain is an address there."""
 
+CORE = {"local_ip_v4": "192.0.2.10", "sounds_dir": "/sounds", "images_dir": "/images", "conf_dir": "/conf"}
+"""What the switch knows by itself, of what the samples use."""
+
 
 def sample(name: str) -> Path:
     """One of FreeSWITCH's sample configurations, where it lies; skips the test where it does not."""

@@ -1,7 +1,7 @@
-"""FreeSWITCH's own samples, imported and served: what a node reads of us is what it would read from disk."""
+"""FreeSWITCH's own samples as rows: what becomes of them, and the ways back."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -16,17 +16,13 @@ from controlplane.exchange import Imported, read_folder
 from controlplane.exchange.export import files
 from controlplane.exchange.served import SECTIONS, section
 from tests.answers import asking, switch_model
-from tests.answers.equivalence import masked
 from tests.answers.living import AUTHOR, Ground, Living, living
 from tests.answers.switch_model import Element
 from tests.exchange import disk_model
-from tests.exchange.folders import GIVEN, sample
+from tests.exchange.alike import alike
+from tests.exchange.folders import CORE, GIVEN, sample
 
 NODE = Node("fs1", "fs1", "192.0.2.10", 8021, (), NodeMode.OBSERVING, "esl", ("lookup",))
-CORE = {"local_ip_v4": "192.0.2.10", "sounds_dir": "/sounds", "images_dir": "/images", "conf_dir": "/conf"}
-"""What the switch knows by itself, of what the samples use."""
-
-DOMAIN = GIVEN["domain"]
 
 
 def puts(found: Imported) -> list[Put]:
@@ -56,63 +52,6 @@ def with_sample(ground: Ground, name: str, talk: Callable[[Served], Awaitable[No
         await talk(Served(root, daemon))
 
     asyncio.run(run())
-
-
-def alike(element: Element) -> Element:
-    """Without what makes no difference to the switch: see `equivalence`, and defaults that we write."""
-    element = masked(element)
-    _normal(element)
-    return element
-
-
-def _normal(element: Element) -> None:
-    element.children = [child for child in element.children if child.name != "X-NO-PRE-PROCESS"]
-    if element.name == "domain":
-        for name in ("alias", "parse"):
-            if element.attributes.get(name) == "false":
-                del element.attributes[name]
-    if element.name in ("profile", "user"):
-        element.children.sort(key=lambda child: child.name)
-    for child in element.children:
-        _normal(child)
-
-
-@pytest.mark.parametrize("name", ["vanilla", "minimal"])
-def test_every_document_equals_the_one_on_disk(ground: Ground, name: str) -> None:
-    async def talk(at: Served) -> None:
-        documents = disk_model.section(at.disk, "configuration")
-        assert len(documents) > 10
-        for document in documents:
-            told = await at.told(asking.configuration(document.attributes["name"]))
-            assert alike(told) == alike(document), document.attributes["name"]
-
-    with_sample(ground, name, talk)
-
-
-@pytest.mark.parametrize("name", ["vanilla", "minimal"])
-def test_every_context_equals_the_one_on_disk(ground: Ground, name: str) -> None:
-    async def talk(at: Served) -> None:
-        contexts = disk_model.section(at.disk, "dialplan")
-        assert len(contexts) > 1
-        for context in contexts:
-            told = await at.told(asking.context(context.attributes["name"]))
-            assert alike(told) == alike(context), context.attributes["name"]
-
-    with_sample(ground, name, talk)
-
-
-def test_every_language_and_chatplan_equals_the_one_on_disk(ground: Ground) -> None:
-    async def talk(at: Served) -> None:
-        languages = [one for one in disk_model.section(at.disk, "languages") if one.name == "language"]
-        assert len(languages) == 7
-        for language in languages:
-            told = await at.told(Question("fs1", "languages", lang=language.attributes["name"]))
-            assert alike(told) == alike(language), language.attributes["name"]
-        (chatplan,) = disk_model.section(at.disk, "chatplan")
-        told = await at.told(Question("fs1", "chatplan", context=chatplan.attributes["name"]))
-        assert alike(told) == alike(chatplan)
-
-    with_sample(ground, "vanilla", talk)
 
 
 def by_kind(element: Element) -> Element:
@@ -148,59 +87,6 @@ def test_all_that_is_hunted_has_a_structured_form_that_says_the_same(ground: Gro
         for context in disk_model.section(at.disk, "chatplan"):
             told = await at.told(Question("fs1", "chatplan", context=context.attributes["name"]))
             assert by_kind(alike(told)) == by_kind(alike(context))
-
-    with_sample(ground, "vanilla", talk)
-
-
-def users_of(domain: Element) -> Iterator[tuple[str, Element]]:
-    for group in domain.child("groups").children:
-        for user in group.child("users").children:
-            yield group.attributes["name"], user
-
-
-def test_every_user_equals_the_one_on_disk(ground: Ground) -> None:
-    async def talk(at: Served) -> None:
-        (disk,) = disk_model.section(at.disk, "directory")
-        found = [(group, user) for group, user in users_of(disk) if user.attributes.get("type") != "pointer"]
-        assert len(found) == 24
-        for group, user in found:
-            name = user.attributes["id"]
-            told = await at.told(asking.user(name, DOMAIN))
-            ((told_group, one),) = [
-                each for each in users_of(told) if each[1].attributes.get("type") != "pointer"
-            ]
-            # Gateways are asked for apart; an empty vcard says nothing.
-            user.children = [child for child in user.children if child.name not in ("gateways", "vcard")]
-            assert alike(one) == alike(user), name
-            assert told_group == group
-            for part in ("params", "variables"):
-                assert alike(told.child(part)) == alike(disk.child(part))
-
-    with_sample(ground, "vanilla", talk)
-
-
-def test_every_group_holds_whom_it_holds_on_disk(ground: Ground) -> None:
-    async def talk(at: Served) -> None:
-        (disk,) = disk_model.section(at.disk, "directory")
-        for group in disk.child("groups").children:
-            name = group.attributes["name"]
-            told = await at.told(asking.domain(DOMAIN, group=name))
-            there = {user.attributes["id"] for of, user in users_of(disk) if of == name}
-            assert {user.attributes["id"] for _, user in users_of(told)} == there
-
-    with_sample(ground, "vanilla", talk)
-
-
-def test_users_gateways_and_networks_equal_those_on_disk(ground: Ground) -> None:
-    async def talk(at: Served) -> None:
-        (disk,) = disk_model.section(at.disk, "directory")
-        told = await at.told(asking.domain(DOMAIN, purpose="gateways"))
-        for _, user in users_of(told):
-            (same,) = [one for _, one in users_of(disk) if one.attributes["id"] == user.attributes["id"]]
-            assert alike(user.child("gateways")) == alike(same.child("gateways"))
-        assert [user.attributes["id"] for _, user in users_of(told)] == ["example.com"]
-        told = await at.told(asking.domain(DOMAIN, purpose="network-list"))
-        assert [user.attributes for _, user in users_of(told)] == [{"id": "brian", "cidr": "192.0.2.0/24"}]
 
     with_sample(ground, "vanilla", talk)
 
