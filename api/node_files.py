@@ -9,6 +9,7 @@ import socket
 from collections.abc import Iterator, Sequence
 
 from controlplane.answers.dialect import literal
+from controlplane.desired.values import RESPONSE_MAX_BYTES, Node, Scheme
 
 # What `bindings` calls the sections we answer. ("phrases" is no section to it.)
 BINDINGS = "configuration|directory|dialplan|languages|chatplan"
@@ -18,7 +19,7 @@ BINDINGS = "configuration|directory|dialplan|languages|chatplan"
 MODULES = ("mod_console", "mod_logfile", "mod_event_socket", "mod_xml_curl")
 
 
-def xml_curl(urls: Sequence[str], *, user: str, password: str, timeout: int, ca_file: str) -> str:
+def xml_curl(urls: Sequence[str], node: Node, *, password: str, timeout: int, ca_file: str) -> str:
     """Write xml_curl.conf.xml: a binding for each URL, asked in this order; it holds the password.
 
     `timeout` in seconds: mod_xml_curl waits for ever by default, and the SIP stack with it. Certificates are
@@ -28,7 +29,7 @@ def xml_curl(urls: Sequence[str], *, user: str, password: str, timeout: int, ca_
     for place, url in enumerate(urls, 1):
         # A second `gateway-url` within one binding would replace the first and not stand in for it.
         name = "controlplane" if place == 1 else f"controlplane-{place}"
-        lines += [f'    <binding name="{name}">', *_binding(url, user, password, timeout, ca_file)]
+        lines += [f'    <binding name="{name}">', *_binding(url, node, password, timeout, ca_file)]
         lines.append("    </binding>")
     return _document("xml_curl.conf", "  <bindings>", *lines, "  </bindings>")
 
@@ -60,12 +61,15 @@ def modules() -> str:
     )
 
 
-def _binding(url: str, user: str, password: str, timeout: int, ca_file: str) -> Iterator[str]:
+def _binding(url: str, node: Node, password: str, timeout: int, ca_file: str) -> Iterator[str]:
     yield f'      <param name="gateway-url" value="{literal(url)}" bindings="{BINDINGS}"/>'
-    yield _param("gateway-credentials", f"{user}:{password}")
-    yield _param("auth-scheme", "basic")
+    yield _param("gateway-credentials", f"{node.name}:{password}")
+    # With `=` no other scheme is tried: Basic would show the password.
+    yield _param("auth-scheme", "basic" if Scheme.BASIC in node.lookup_schemes else "=digest")
     yield _param("method", "POST")
     yield _param("timeout", str(timeout))
+    if node.response_max_bytes != RESPONSE_MAX_BYTES:
+        yield _param("response-max-bytes", str(node.response_max_bytes))
     if url.lower().startswith("https:"):
         # mod_xml_curl checks neither unless told to.
         yield _param("enable-cacert-check", "true")

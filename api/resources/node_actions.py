@@ -55,7 +55,7 @@ async def config(request: Request) -> Response:
     files = {
         "xml_curl.conf.xml": xml_curl(
             [each for each in (url, lookups.second_url) if each],
-            user=node.name,
+            node,
             password=opened[password],
             timeout=lookups.timeout,
             ca_file=lookups.ca_file,
