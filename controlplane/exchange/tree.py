@@ -103,7 +103,7 @@ class Reading:
 
         Without `others` they are noted as lost.
         """
-        if element.text and element.text.strip():
+        if any(text and text.strip() for text in (element.text, *(child.tail for child in element))):
             self.lost(element, f"the text in <{element.tag}> has no place in a row")
         for child in element:
             reader = readers.get(str(child.tag).replace("-", "_"))

@@ -126,6 +126,7 @@ def test_acl_entries_as_the_switch_reads_them(tmp_path: Path) -> None:
         ("directory", '<domain name="a"><odd x="1"/></domain>', "<odd> in <domain> has no place in a row"),
         ("directory", '<domain name="a" odd="1"/>', "the attribute odd of <domain> has no place in a row"),
         ("directory", '<domain name="a">text</domain>', "the text in <domain> has no place in a row"),
+        ("directory", '<domain name="a"><users/>text</domain>', "the text in <domain> has no place in a row"),
         ("odd", "<a/>", "the section 'odd' is none that can be taken over"),
         ("configuration", '<odd name="a"/>', "<odd> in <section> has no place in a row"),
         (
