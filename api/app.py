@@ -7,7 +7,7 @@ from starlette.middleware import Middleware
 from starlette.routing import BaseRoute, Mount, Router
 from starlette.types import ASGIApp
 
-from api import health
+from api import health, sections
 from api.asked import Asked
 from api.auth import Bearer
 from api.door import Door
@@ -21,7 +21,9 @@ from api.resources import (
     actions,
     comparing,
     explain,
+    exporting,
     findings,
+    importing,
     jobs,
     kit,
     lookups,
@@ -68,10 +70,10 @@ RESOURCES = (
 
 
 def lookups_app(daemon: Daemon, nodes: NodeAuth, asked: Asked) -> ASGIApp:
-    """Build what FreeSWITCH asks: `/xml_curl` on the barest path, and health beside it."""
+    """Build what FreeSWITCH asks: `/xml_curl` on the barest path; whole sections and health beside it."""
     settings = daemon.settings.lookups
     door = Door(nodes, Throttle(settings.wrong_at_once, settings.wrong_per_minute))
-    beside = Starlette(routes=health.routes())
+    beside = Starlette(routes=[*health.routes(), *sections.routes(door)])
     beside.router.redirect_slashes = False  # a redirected lookup loses its parameters
     beside.state.daemon = daemon
     app = XmlCurl(daemon.answers, door, asked, body_limit=settings.body_limit, otherwise=beside)
@@ -141,5 +143,7 @@ def operators_routes() -> list[BaseRoute]:
         lookups,
         revisions,
         tokens,
+        importing,
+        exporting,
     )
     return [*nouns, *(route for room in rooms for route in room.routes())]

@@ -20,12 +20,12 @@ _MAX_NUMBER = 2**53
 M = TypeVar("M", bound=BaseModel)
 
 
-async def read_json(request: Request) -> Any:
-    """Read the whole body as JSON; raises `Problem` (400, 413, 415 or 422)."""
+async def read_json(request: Request, limit: int | None = None) -> Any:
+    """Read the whole body as JSON, at most `limit` bytes; raises `Problem` (400, 413, 415 or 422)."""
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type != "application/json":
         raise Problem(415, "unsupported-media-type", "the body must be application/json")
-    return parse_json(await _read(request, request.app.state.body_limit))
+    return parse_json(await _read(request, limit or request.app.state.body_limit))
 
 
 async def read_nothing(request: Request) -> None:
@@ -35,9 +35,9 @@ async def read_nothing(request: Request) -> None:
         raise invalid([FieldProblem("", "nothing can be said here: send no body, or {}")])
 
 
-async def read_model(request: Request, model: type[M]) -> M:
+async def read_model(request: Request, model: type[M], limit: int | None = None) -> M:
     """Read the body into an input model; raises `Problem`, 422 with the fields concerned."""
-    return validate(model, await read_json(request))
+    return validate(model, await read_json(request, limit))
 
 
 def validate(model: type[M], value: Any) -> M:

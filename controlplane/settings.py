@@ -76,6 +76,12 @@ class Lookups(_Listener):
     port: Port = 8081
     public_url: str = ""
     """What nodes are told to ask, when it is not http://HOST:PORT/xml_curl."""
+    second_url: str = ""
+    """Where a second replica answers: nodes are told to ask it when the first does not answer."""
+    ca_file: str = ""
+    """Where on a node's disk the certificates are against which it checks ours (PEM)."""
+    timeout: Annotated[int, Field(ge=1, le=300)] = 10
+    """Seconds that nodes are told to wait for an answer."""
     body_limit: Annotated[int, Field(ge=4096, le=64 << 20)] = 1 << 20
     cache_bytes: Annotated[int, Field(ge=0, le=64 << 30)] = 64 << 20
     wrong_at_once: Annotated[int, Field(ge=1, le=1_000_000)] = 20
@@ -90,6 +96,8 @@ class OperatorsListener(_Listener):
     host: str = "127.0.0.1"
     port: Port = 8080
     body_limit: Annotated[int, Field(ge=4096, le=64 << 20)] = 1 << 20
+    import_limit: Annotated[int, Field(ge=4096, le=1 << 30)] = 32 << 20
+    """The same for what `controlplane import` sends: a whole configuration in one body."""
     metrics: Literal["token", "open", "off"] = "token"
     """Who may read /metrics: whoever has an operator's token, whoever reaches it, or nobody."""
 

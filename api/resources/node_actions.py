@@ -11,7 +11,7 @@ from starlette.routing import BaseRoute
 from api import preconditions
 from api.bodies import read_nothing
 from api.middle import daemon_of
-from api.node_files import address_towards, listen_address, node_files
+from api.node_files import address_towards, event_socket, listen_address, modules, xml_curl
 from api.paths import route
 from api.preconditions import etag
 from api.problems import Problem, not_found
@@ -38,7 +38,7 @@ def routes() -> list[BaseRoute]:
 
 
 async def config(request: Request) -> Response:
-    """Give the two files that the node needs on its disk; they hold its passwords, so it is audited."""
+    """Give the files that the node needs on its disk; they hold its passwords, so it is audited."""
     daemon, node = daemon_of(request), _node(request).value
     await audit(daemon.store, author_of(request), "node.config", node.name)
     password = node.lookup_passwords[0]
@@ -51,20 +51,28 @@ async def config(request: Request) -> Response:
         except OSError as error:
             raise Problem(409, "unreachable", f"there is no way to {node.host}: {error}") from None
     url = _lookup_url(request, address)
-    files = node_files(
-        lookup_url=url,
-        user=node.name,
-        lookup_password=opened[password],
-        listen=listen_address(node.host),
-        port=node.port,
-        password=opened[node.event_socket_password],
-        from_address=address,
-    )
+    lookups = daemon.settings.lookups
+    files = {
+        "xml_curl.conf.xml": xml_curl(
+            [each for each in (url, lookups.second_url) if each],
+            node,
+            password=opened[password],
+            timeout=lookups.timeout,
+            ca_file=lookups.ca_file,
+        ),
+        "event_socket.conf.xml": event_socket(
+            listen=listen_address(node.host),
+            port=node.port,
+            password=opened[node.event_socket_password],
+            from_address=address,
+        ),
+        "modules.conf.xml": modules(),
+    }
     body = {
         "node": node.name,
         "lookup_url": url,
         "lookup_password": opened[password],
-        "files": {"xml_curl.conf.xml": files.xml_curl, "event_socket.conf.xml": files.event_socket},
+        "files": files,
     }
     return JSONResponse(body, headers=_SECRET)
 

@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field
 
 from api.resources.kit import Resource
-from api.resources.shapes import GatewayVariablesIn, Line, Name, ParamsIn, ScopedIn, Shape
+from api.resources.shapes import GatewayVariablesIn, Line, LongText, Name, ParamsIn, ScopedIn, Shape
 from controlplane.desired.values import Noun
 
 
@@ -18,7 +18,10 @@ class UserGatewayIn(Shape):
 
 
 class UserIn(ScopedIn):
-    """A user; he is answered in the first of `groups`. `cacheable` is in ms, 0: never."""
+    """A user; he is answered in the first of `groups`. `cacheable` is in ms, 0: never.
+
+    `elements`: what else modules read in him, one XML element each (`<skinny>` of mod_skinny).
+    """
 
     domain: Name | None = None
     number_alias: Name | None = None
@@ -27,6 +30,7 @@ class UserIn(ScopedIn):
     params: ParamsIn = Field(default_factory=list)
     variables: ParamsIn = Field(default_factory=list)
     gateways: list[UserGatewayIn] = Field(default_factory=list)
+    elements: list[LongText] = Field(default_factory=list)
     cacheable: Annotated[int, Field(ge=0)] | None = None
 
 

@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
 from functools import partial
-from typing import TypeAlias, overload
+from typing import TypeAlias, TypeVar, overload
 
 from controlplane.answers import configuration
 from controlplane.answers.answer import Answer, Explanation
@@ -20,7 +20,7 @@ from controlplane.answers.ledger import Ledger
 from controlplane.answers.names import NO_SUCH_USER, NOT_OURS, REASONS, asking_for, told, told_nothing
 from controlplane.answers.narrowing import Index, Indexes
 from controlplane.answers.question import Question
-from controlplane.answers.reading import Readable, Source
+from controlplane.answers.reading import Readable, Source, StoreReader
 from controlplane.answers.render import Reader, Rendered, guards, render, render_user
 from controlplane.answers.routes import (
     ContextKey,
@@ -36,6 +36,7 @@ from controlplane.desired.revisions import Revision
 from controlplane.desired.values import Gateway, Noun, Stored
 from controlplane.store.vault import Vault
 
+T = TypeVar("T")
 Flight: TypeAlias = tuple[SharedKey, tuple[int, ...]]
 
 CACHE_BYTES = 64 * 1024 * 1024
@@ -138,6 +139,14 @@ class Answers:
         """
         for what in whats:
             await self._rendered(node, asking_for(what))
+
+    async def whole(self, node: str, work: Callable[[Routes, StoreReader], T]) -> tuple[T, int]:
+        """What `work` makes of all that the node is told, and the revision at which; notes and keeps nothing.
+
+        Raises Unanswerable when the desired state cannot be read, KeyError for an unknown node.
+        """
+        routes, revision = self._route(node), self._catalog.revision
+        return await self._source.run(lambda reader: work(routes, reader)), revision
 
     async def explain(self, node: str, question: Question) -> Explanation:
         """What the node would be told, from which rows, with every secret masked; notes nothing."""

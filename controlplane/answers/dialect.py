@@ -72,9 +72,14 @@ NOT_FOUND = (
 
 
 def rewritten(
-    xml: str, opened: Mapping[SecretRef, str], *, name: str | None = None, inner: bool = False
+    xml: str,
+    opened: Mapping[SecretRef, str],
+    *,
+    name: str | None = None,
+    inner: bool = False,
+    text: Escape = expanding,
 ) -> list[str]:
-    """An operator's checked element, written anew in the dialect: one element a line.
+    """A checked element, written anew in the dialect: one element a line. `text`: how it is told.
 
     `opened` gives the texts of `sealed:ID@VERSION` attributes, which are written literally. `name`
     replaces the root's `name` attribute. `inner`: only what is inside the root. Comments are dropped.
@@ -88,27 +93,27 @@ def rewritten(
     if name is not None:
         root.set("name", name)
     if inner:
-        return [line for child in root for line in _element(child, opened)]
-    return list(_element(root, opened))
+        return [line for child in root for line in _element(child, opened, text)]
+    return list(_element(root, opened, text))
 
 
-def _element(element: "etree._Element", opened: Mapping[SecretRef, str]) -> Iterator[str]:
+def _element(element: "etree._Element", opened: Mapping[SecretRef, str], escape: Escape) -> Iterator[str]:
     tag = _name(element.tag)
     start = f"<{tag}" + "".join(
-        f' {_name(key)}="{_attribute(value, opened)}"' for key, value in element.attrib.items()
+        f' {_name(key)}="{_attribute(value, opened, escape)}"' for key, value in element.attrib.items()
     )
     children = list(element)
     text = element.text
     if not children:
         # White space counts here: an action's text goes before its `data` (mod_dialplan_xml.c, parse_exten).
-        yield f"{start}>{expanding(text)}</{tag}>" if text else f"{start}/>"
+        yield f"{start}>{escape(text)}</{tag}>" if text else f"{start}/>"
         return
     text = text if text and not text.isspace() else None
-    yield f"{start}>{expanding(text)}" if text else f"{start}>"
+    yield f"{start}>{escape(text)}" if text else f"{start}>"
     for child in children:
-        yield from _element(child, opened)
+        yield from _element(child, opened, escape)
         if child.tail and not child.tail.isspace():
-            yield expanding(child.tail)
+            yield escape(child.tail)
     yield f"</{tag}>"
 
 
@@ -121,10 +126,10 @@ def _name(name: object) -> str:
     return name
 
 
-def _attribute(value: str | bytes, opened: Mapping[SecretRef, str]) -> str:
+def _attribute(value: str | bytes, opened: Mapping[SecretRef, str], escape: Escape) -> str:
     value = value if isinstance(value, str) else value.decode()
     sealed = _SEALED.fullmatch(value)
     if sealed is None:
-        return expanding(value)
+        return escape(value)
     ref = SecretRef(int(sealed[1]), int(sealed[2]))
-    return literal(opened[ref]) if ref in opened else expanding(value)
+    return literal(opened[ref]) if ref in opened else escape(value)

@@ -8,7 +8,7 @@ lists, user gateways) see no user outside of a group.
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from controlplane.answers.dialect import document, literal
+from controlplane.answers.dialect import document, literal, rewritten
 from controlplane.answers.fingerprint import Mark, marked, secrets_of
 from controlplane.answers.params import Opened, clear, container, last, merged, refs
 from controlplane.desired.values import Domain, Group, Param, Params, SecretRef, User
@@ -96,6 +96,11 @@ def secrets_of_gateways(users: Iterable[User]) -> set[SecretRef]:
     return {ref for user in users for gateway in user.gateways for ref in secrets_of(gateway)}
 
 
+def elements(user: User) -> list[str]:
+    """What else modules read in the user."""
+    return [line for one in user.elements for line in rewritten(one, {}, text=literal)]
+
+
 def _domain(domain: Domain, opened: Opened, groups: list[str]) -> list[str]:
     head = [
         f'<domain name="{literal(domain.name)}">',
@@ -149,6 +154,7 @@ def _user(
         f"{start}>",
         *container("params", "param", params, opened),
         *container("variables", "variable", variables, opened),
+        *elements(user),
         "</user>",
     ]
 

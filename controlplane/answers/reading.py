@@ -9,7 +9,6 @@ from sqlalchemy.orm import Session
 from controlplane.answers.errors import Unanswerable
 from controlplane.answers.fingerprint import fingerprint
 from controlplane.answers.params import Opened
-from controlplane.answers.render import Reader
 from controlplane.desired import reader as rows
 from controlplane.desired.reach import Reach
 from controlplane.desired.values import Extension, Gateway, SecretRef, Stored, User, UserGateway
@@ -35,6 +34,10 @@ class StoreReader:
     def users(self, domain: int, group: str) -> Collection[Stored[User]]:
         """The users of a group, by name."""
         return rows.users_of(self._session, domain, group)
+
+    def everybody(self, domain: int) -> Collection[Stored[User]]:
+        """Every user of a domain, by name."""
+        return rows.users_of(self._session, domain)
 
     def users_with_cidr(self, domain: int) -> Collection[Stored[User]]:
         """The users that have a cidr."""
@@ -91,7 +94,7 @@ class Source:
         self._store = store
         self._vault = vault
 
-    async def run(self, work: Callable[[Reader], T], *, masked: bool = False) -> T:
+    async def run(self, work: Callable[[StoreReader], T], *, masked: bool = False) -> T:
         """`work`'s result; raises Unanswerable when the database does not answer."""
         kind = MaskedReader if masked else StoreReader
         try:

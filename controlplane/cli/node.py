@@ -47,7 +47,7 @@ def enrol(
     ] = None,
     reason: Reason = None,
 ) -> None:
-    """Add a node and print its two files. Its Event Socket password is asked for, unseen.
+    """Add a node and print its files. Its Event Socket password is asked for, unseen.
 
     The password may also come from --password-file or, in the environment, from
     CONTROLPLANE_NODE_PASSWORD. The node is sent nothing before it is adopted.
@@ -68,10 +68,11 @@ def config(
     call: Call,
     name: Name,
     file: Annotated[
-        str | None, typer.Argument(metavar="FILE", help="Only xml_curl.conf.xml, or event_socket.conf.xml.")
+        str | None,
+        typer.Argument(metavar="FILE", help="Only this one."),
     ] = None,
 ) -> None:
-    """Print the two files that the node needs in its autoload_configs/; they hold passwords."""
+    """Print the files that the node needs in its autoload_configs/; they hold passwords."""
     told = call.client.get(below("nodes", name, "config"))
     if call.out.as_json:
         call.out.document(told)

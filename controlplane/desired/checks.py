@@ -73,6 +73,10 @@ def uniform(value: Value) -> Value:
             return replace(
                 value, xml=markup.written(markup.parsed(value.xml, _ROOTS[type(value)], value.name))
             )
+        case User():
+            return replace(
+                value, elements=tuple(markup.written(markup.further(one)) for one in value.elements)
+            )
         case _:
             return value
 
@@ -200,6 +204,11 @@ def _user(user: User) -> Wrong:
     for place, gateway in enumerate(user.gateways):
         yield from _user_gateway(gateway, f"gateways[{place}].")
     yield from _twice("gateways", [gateway.name for gateway in user.gateways])
+    for place, element in enumerate(user.elements):
+        try:
+            markup.further(element)
+        except markup.BadMarkup as error:
+            yield FieldError(f"elements[{place}]", str(error))
     yield from _cacheable(user.cacheable)
 
 

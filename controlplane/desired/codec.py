@@ -86,6 +86,7 @@ def fields_to_json(value: Value) -> Json:
                 "groups": list(value.groups),
                 **_with_params(value),
                 "gateways": [{"name": one.name, **_with_params(one)} for one in value.gateways],
+                "elements": list(value.elements),
                 "cacheable": value.cacheable,
             }
         case Profile():
@@ -243,6 +244,7 @@ def _user(key: Key, fields: Fields) -> User:
             UserGateway(one.text("name"), _params(one), _params(one, "variables", directed=True))
             for one in fields.objects("gateways")
         ),
+        elements=fields.names("elements"),
         cacheable=fields.optional_whole("cacheable"),
     )
 

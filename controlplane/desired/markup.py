@@ -1,4 +1,4 @@
-"""The XML that operators write: extensions and documents, parsed, checked and made uniform.
+"""The XML that operators write: extensions, documents and the like, parsed, checked and made uniform.
 
 What is stored is what lxml writes of the parsed tree: comments are gone (they may hold old
 passwords), CDATA is text, and the same tree is always the same text.
@@ -15,6 +15,9 @@ from controlplane.desired.text import wrong_text
 _DIRECTIVES = ("x-pre-process", "x-no-pre-process")
 _LONGEST = 1_000_000
 
+# What a user's row has fields for.
+_OF_USERS = ("params", "variables", "gateways")
+
 Slot = tuple[str, int]
 """Where in a value a password stands: its path, and the how manieth of that path it is."""
 
@@ -25,6 +28,26 @@ class BadMarkup(ValueError):  # noqa: N818  # named for what it is
 
 def parsed(text: str, root: str, name: str) -> etree._Element:
     """Parse one element and check it; raises BadMarkup."""
+    tree = _tree(text)
+    if tree.tag != root:
+        raise BadMarkup(f"must be one <{root}> element, not <{tree.tag}>")
+    if tree.get("name") != name and not (root == "extension" and _one_of_several(tree, name)):
+        raise BadMarkup(f"its name attribute must be {name!r}, as its row's name")
+    return tree
+
+
+def further(text: str) -> etree._Element:
+    """Parse and check an element that a user holds beside those he has fields for; raises BadMarkup."""
+    tree = _tree(text)
+    if tree.tag in _OF_USERS:
+        raise BadMarkup(f"<{tree.tag}> has a field of its own")
+    for element, attribute, _ in _sensitive(tree):
+        raise BadMarkup(f"holds a password ({attribute} of <{element.tag}>), which only params keep sealed")
+    return tree
+
+
+def _tree(text: str) -> etree._Element:
+    """Parse one element, all of which can be served; raises BadMarkup."""
     if len(text) > _LONGEST:
         raise BadMarkup(f"is longer than {_LONGEST} characters")
     if "<?" in text:
@@ -38,13 +61,15 @@ def parsed(text: str, root: str, name: str) -> etree._Element:
         tree = etree.fromstring(text, parser)
     except (etree.XMLSyntaxError, ValueError) as error:
         raise BadMarkup(f"is not well-formed XML: {error}") from None
-    if tree.tag != root:
-        raise BadMarkup(f"must be one <{root}> element, not <{tree.tag}>")
-    if tree.get("name") != name:
-        raise BadMarkup(f"its name attribute must be {name!r}, as its row's name")
     for element in tree.iter():
         _check(element)
     return tree
+
+
+def _one_of_several(tree: etree._Element, name: str) -> bool:
+    """Whether the row is one of several extensions of one name: `NAME#2`; of those without a name, `#1`."""
+    said, mark, number = name.rpartition("#")
+    return bool(mark) and said == tree.get("name", "") and number.isascii() and number.isdigit()
 
 
 def written(tree: etree._Element) -> str:

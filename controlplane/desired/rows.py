@@ -168,6 +168,7 @@ def _user(cells: Cells) -> User:
         params=params_from_columns(cells["params"]),
         variables=params_from_columns(cells["variables"]),
         gateways=tuple(_user_gateway(one) for one in cells["gateways"]),
+        elements=tuple(cells["elements"]),
         cacheable=cells["cacheable"],
     )
 

@@ -62,6 +62,13 @@ class Desired:
             lambda session, catalog: planned(session, self._vault, catalog, changeset), author
         )
 
+    async def preview(self, changeset: ChangeSet, author: Author) -> Revision | None:
+        """Say what `commit` would do now, with all that it checks; nothing is written.
+
+        Raises what `commit` raises. The revision's number and the ids of new rows are nobody's yet.
+        """
+        return await self._store.in_writer(partial(self._preview, changeset, author))
+
     async def rollback(self, to: int, author: Author) -> Revision | None:
         """Bring every row, with its passwords, back to what it was at revision `to`, as a new revision.
 
@@ -76,16 +83,34 @@ class Desired:
     def _commit(self, plan: Plan, author: Author, loop: asyncio.AbstractEventLoop) -> Revision | None:
         """Runs in the writer thread."""
         with self._store.writing() as session:
-            last = head(session)
-            # Another process may have written: several daemons may share a PostgreSQL.
-            catalog = self._written if last.number == self._written.revision else load(session)
-            writes = plan(session, catalog)
-            if not writes:
-                return None
-            revision, after = apply(session, last, catalog, writes, author, self._effects, datetime.now(UTC))
+            made = self._made(session, plan, author)
+        if made is None:
+            return None
+        revision, after = made
         self._written = after
         loop.call_soon_threadsafe(self._publish, revision, after)
         return revision
+
+    def _preview(self, changeset: ChangeSet, author: Author) -> Revision | None:
+        """Runs in the writer thread."""
+        try:
+            with self._store.writing() as session:
+                made = self._made(
+                    session, lambda given, catalog: planned(given, self._vault, catalog, changeset), author
+                )
+                raise _Undone(None if made is None else made[0])
+        except _Undone as undone:
+            return undone.revision
+
+    def _made(self, session: Session, plan: Plan, author: Author) -> tuple[Revision, Catalog] | None:
+        """Write in the session; whether it stands is the caller's to say."""
+        last = head(session)
+        # Another process may have written: several daemons may share a PostgreSQL.
+        catalog = self._written if last.number == self._written.revision else load(session)
+        writes = plan(session, catalog)
+        if not writes:
+            return None
+        return apply(session, last, catalog, writes, author, self._effects, datetime.now(UTC))
 
     def _publish(self, revision: Revision, catalog: Catalog) -> None:
         self.catalog = catalog
@@ -100,3 +125,11 @@ class Desired:
             except Exception:
                 # One that fails must not keep the others, or the writer, from what is committed.
                 log.exception("a listener failed on revision %d", revision.number)
+
+
+class _Undone(Exception):  # noqa: N818 - what happened, not what it is
+    """Takes a preview's writes back."""
+
+    def __init__(self, revision: Revision | None) -> None:
+        super().__init__()
+        self.revision = revision

@@ -201,6 +201,7 @@ class UserGateway:
 class User:
     """A directory user. The first of `groups` is the one he is answered in.
 
+    `elements`: what else modules read in him, such as `<skinny>`: checked elements, in their order.
     `cacheable` (ms) overrides the domain's; 0: never.
     """
 
@@ -213,6 +214,7 @@ class User:
     params: Params = ()
     variables: Params = ()
     gateways: tuple[UserGateway, ...] = ()
+    elements: tuple[str, ...] = ()
     cacheable: int | None = None
 
     @property

@@ -38,6 +38,7 @@ class UserRow(Versioned, table=True):
     params: list[Any] = json_list()
     variables: list[Any] = json_list()
     gateways: list[Any] = json_list()
+    elements: list[str] = json_list()
     cacheable: int | None = None
 
 

@@ -20,6 +20,7 @@ from controlplane.store.errors import DatabaseUnreachable
 from controlplane.store.vault import Vault
 
 T = TypeVar("T")
+AUTHOR = Author("test")
 
 
 class Way:
@@ -67,7 +68,7 @@ class Living:
         return await self.write([Delete(value.key) for value in values])
 
     async def write(self, items: Iterable[Put | Delete]) -> Revision | None:
-        return await self.desired.commit(ChangeSet(tuple(items)), Author("test"))
+        return await self.desired.commit(ChangeSet(tuple(items)), AUTHOR)
 
     async def ask(self, question: Question, node: str = "fs1") -> Answer:
         return await self.answers.answer(node, question)

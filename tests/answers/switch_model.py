@@ -116,6 +116,13 @@ def parse(data: bytes) -> Element:
             if end < 0:
                 raise Unreadable("unclosed <!--")
             at = end + 3
+        elif data[at : at + 9] == b"<![CDATA[":
+            end = data.find(b"]]>", at)
+            if end < 0:
+                raise Unreadable("unclosed <![CDATA[")
+            if stack:
+                stack[-1].text += data[at + 9 : end].decode("utf-8", "surrogateescape")
+            at = end + 3
         elif data[at : at + 2] == b"</":
             end = data.find(b">", at)
             if end < 0:

@@ -321,3 +321,16 @@ def test_without_a_purpose_every_domain_is_told_by_name() -> None:
     section = told(asking.every_domain(""), DOMAIN, replace(ALICE, gateways=(GATEWAY,)), queries=0)
     assert section is not None
     assert section.children == [Element("domain", {"name": "example.com"})]
+
+
+def test_what_else_a_user_holds_arrives_as_typed() -> None:
+    skinny = '<skinny><buttons><button label="$${domain} &amp; X-PRE-PROCESS" value="1"/></buttons></skinny>'
+    alice = replace(ALICE, groups=("sales",), elements=(skinny, "<vcard><FN>A\nB</FN></vcard>"))
+    values = (Domain("example.com", GLOBAL), Group("sales", "example.com", GLOBAL), alice)
+    for question in (asking.user("alice"), asking.domain(group="sales")):
+        (user,) = the_users(the_domain(question, *values))
+        (button,) = user.child("skinny").child("buttons").children
+        assert button.attributes == {"label": "$${domain} & X-PRE-PROCESS", "value": "1"}
+        assert user.child("vcard").child("FN").text == "A\nB"
+        (kept,) = the_users(copied(the_domain(question, *values)))
+        assert kept.child("skinny") == user.child("skinny")

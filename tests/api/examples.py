@@ -57,7 +57,12 @@ EXAMPLES = (
     Example(
         "/domains/acme.example/users/1000",
         {"number_alias": "5551000", "params": {"password": "marker-user"}, "groups": ["sales"]},
-        {"number_alias": "5551001", "params": {"password": "marker-changed"}, "cidr": "192.0.2.0/24"},
+        {
+            "number_alias": "5551001",
+            "params": {"password": "marker-changed"},
+            "cidr": "192.0.2.0/24",
+            "elements": ['<skinny><buttons><button position="1" type="Line"/></buttons></skinny>'],
+        },
     ),
     Example(
         "/profiles/external",

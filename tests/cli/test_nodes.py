@@ -90,7 +90,7 @@ def speaking(control: Control) -> dict[str, str]:
 def test_a_node_is_added_and_its_files_are_printed_as_they_are(control: Control) -> None:
     printed = add(control, "fs1", 1)
     files = control.json("node", "config", "fs1")["files"]
-    assert list(files) == ["xml_curl.conf.xml", "event_socket.conf.xml"]
+    assert list(files) == ["xml_curl.conf.xml", "event_socket.conf.xml", "modules.conf.xml"]
     assert printed == "".join(f"==> {name} <==\n{text}" for name, text in files.items())
     for name, text in files.items():
         assert control.done("node", "config", "fs1", name) == text

@@ -356,6 +356,7 @@ def upgrade() -> None:
         sa.Column("params", sa.JSON(), nullable=False),
         sa.Column("variables", sa.JSON(), nullable=False),
         sa.Column("gateways", sa.JSON(), nullable=False),
+        sa.Column("elements", sa.JSON(), nullable=False),
         sa.Column("cacheable", sa.Integer(), nullable=True),
         sa.ForeignKeyConstraint(["domain_id"], ["domains.id"], name=op.f("fk_users_domain_id_domains")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_users")),

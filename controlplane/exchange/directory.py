@@ -1,0 +1,134 @@
+"""The directory section: domains, groups and users as rows; pointers as memberships."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from controlplane.desired import markup
+from controlplane.exchange.configuration import gateway
+from controlplane.exchange.imported import Json
+from controlplane.exchange.tree import GIVEN_BY, Element, Reading, cleaned
+
+# switch_xml.c multiplies it by 1000 in 32 bits: more overflows.
+_LONGEST_CACHED_MS = 2_147_483
+_CONTAINERS = {"params": "param", "variables": "variable"}
+
+
+@dataclass(slots=True)
+class _Users:
+    """The users of one domain as they are found: who they are, and in which groups."""
+
+    own: dict[str, Element] = field(default_factory=dict)
+    groups: dict[str, list[str]] = field(default_factory=dict)
+    pointers: list[tuple[Element, str, str]] = field(default_factory=list)
+
+
+def domain(reading: Reading, element: Element) -> None:
+    """Read one `<domain>` with all that stands in it."""
+    reading.only(element, "name")
+    name, users = reading.name(element), _Users()
+    held = _Held(reading)
+    reading.children(
+        element,
+        **held.readers(),
+        groups=lambda child: reading.children(child, group=lambda one: _group(reading, one, name, users)),
+        users=lambda child: reading.children(child, user=lambda one: _found(reading, one, None, users)),
+        user=lambda one: _found(reading, one, None, users),
+    )
+    if not reading.add(element, "domain", name, "", held.spec):
+        return
+    for pointer, user, group in users.pointers:
+        if user not in users.own:
+            reading.note(pointer, f"points at user {user}, whom the domain does not have")
+        elif group not in users.groups[user]:
+            users.groups[user].append(group)
+    for user, one in users.own.items():
+        _user(reading, one, user, name, users.groups[user])
+
+
+class _Held:
+    """The `<params>` and `<variables>` of one element, as fields of its row."""
+
+    def __init__(self, reading: Reading) -> None:
+        self._reading = reading
+        self.spec: Json = {}
+
+    def readers(self) -> dict[str, Callable[[Element], None]]:
+        """Give what reads each, for `Reading.children`."""
+        return dict.fromkeys(_CONTAINERS, self._read)
+
+    def _read(self, element: Element) -> None:
+        tag = _CONTAINERS[str(element.tag)]
+        self._reading.only(element)
+        self._reading.children(element, **{tag: lambda _: None})
+        found = self._reading.params(element, tag, put_in=True)
+        if found:
+            self.spec.setdefault(str(element.tag), []).extend(found)
+
+
+def _group(reading: Reading, element: Element, domain_name: str, users: _Users) -> None:
+    reading.only(element, "name")
+    name, held = reading.name(element), _Held(reading)
+    reading.children(
+        element,
+        **held.readers(),
+        users=lambda child: reading.children(child, user=lambda one: _found(reading, one, name, users)),
+    )
+    reading.add(element, "group", name, domain_name, held.spec)
+
+
+def _found(reading: Reading, element: Element, group: str | None, users: _Users) -> None:
+    """Note where a user stands; FreeSWITCH takes the first place that is no pointer."""
+    name = reading.name(element, "id")
+    if element.get("type") == "pointer":
+        if group is not None:
+            users.pointers.append((element, name, group))
+        return
+    if name in users.own:
+        reading.note(element, f"user {name} stands at {reading.place(users.own[name])} already")
+        if group is not None:
+            users.pointers.append((element, name, group))
+        return
+    users.own[name] = element
+    users.groups[name] = [group] if group is not None else []
+
+
+def _user(reading: Reading, element: Element, name: str, domain_name: str, groups: list[str]) -> None:
+    reading.only(element, "id", "number-alias", "cidr", "cacheable", "type")
+    held, gateways, elements = _Held(reading), list[Json](), list[str]()
+
+    def gateway_of(child: Element) -> None:
+        gateways.append({"name": reading.name(child), **gateway(reading, child, put_in=True)})
+
+    def further(child: Element) -> None:
+        xml = cleaned(reading, child, put_in=True)
+        try:
+            markup.further(xml)
+        except markup.BadMarkup as error:
+            reading.lost(child, f"<{child.tag}> {error}")
+        else:
+            elements.append(xml)
+
+    reading.children(
+        element,
+        further,
+        **held.readers(),
+        gateways=lambda child: reading.children(child, gateway=gateway_of),
+    )
+    spec = dict(held.spec)
+    alias = reading.told(element, element.get("number-alias", ""))
+    if alias and alias != name:
+        spec["number_alias"] = alias
+    if element.get("cidr"):
+        spec["cidr"] = reading.told(element, element.get("cidr", ""))
+    if groups:
+        spec["groups"] = groups
+    if elements:
+        spec["elements"] = elements
+    if gateways:
+        spec["gateways"] = gateways
+    cacheable = element.get("cacheable")
+    if cacheable and GIVEN_BY not in element.attrib:
+        # Whatever is no number means "for ever" (switch_xml.c, switch_xml_locate_user_merged).
+        ms = int(cacheable[:15]) if cacheable.isdecimal() else _LONGEST_CACHED_MS
+        spec["cacheable"] = min(ms, _LONGEST_CACHED_MS)
+    reading.add(element, "user", name, domain_name, spec)

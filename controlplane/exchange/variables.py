@@ -1,0 +1,80 @@
+"""`$${name}` in text, and the variables that a folder sets, as FreeSWITCH expands them.
+
+FreeSWITCH expands at once, line by line (switch_xml.c, expand_vars); what is taken over keeps the
+`$${name}` wherever that comes to the same.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+
+
+def references(text: str) -> Iterator[tuple[int, int, str]]:
+    """Give each `$${name}`: where it starts, where it ends, and the name. Braces within pair up."""
+    at = text.find("$${")
+    while at >= 0:
+        end = _closing(text, at + 2)
+        if end is None:
+            # switch_xml.c, expand_vars: one without its end is left as it is.
+            at = text.find("$${", at + 1)
+            continue
+        yield at, end + 1, text[at + 3 : end]
+        at = text.find("$${", end + 1)
+
+
+def replaced(text: str, value: Callable[[str], str | None]) -> str:
+    """Put `value(name)` in place of each `$${name}` for which it is not None."""
+    parts: list[str] = []
+    done = 0
+    for start, end, name in references(text):
+        found = value(name)
+        if found is not None:
+            parts += (text[done:start], found)
+            done = end
+    return "".join((*parts, text[done:])) if parts else text
+
+
+class Variables:
+    """What stands in `$${...}` while the files are read, in the order in which they set it.
+
+    `given` is what the caller says of variables; it stands whatever the files say. A variable
+    that neither sets, such as `local_ip_v4`, is the switch's own.
+    """
+
+    def __init__(self, given: Mapping[str, str]) -> None:
+        self._given = dict(given)
+        self.now: dict[str, str] = dict(given)
+        """What FreeSWITCH would hold: references to variables set before are expanded."""
+        self._values: dict[str, set[str]] = {}
+
+    def set(self, name: str, value: str) -> None:
+        """Take a `set` directive: `value` as it is written."""
+        expanded = self.expanded(self._given.get(name, value))
+        self.now[name] = expanded
+        self._values.setdefault(name, set()).add(expanded)
+
+    def expanded(self, text: str) -> str:
+        """Expand what is set now; what is not is left for the switch."""
+        return replaced(text, self.now.get)
+
+    def steady(self) -> frozenset[str]:
+        """The variables whose `$${name}` may stay: of one value throughout, in which no other stands.
+
+        A variable's value that is put in place of its name is not looked through again.
+        """
+        unfit = {name for name, values in self._values.items() if len(values) > 1}
+        return frozenset(name for name, value in self.now.items() if name not in unfit and "$${" not in value)
+
+    def final(self) -> dict[str, str]:
+        """Give every variable set, expanded."""
+        return {name: self.now[name] for name in self._values}
+
+
+def _closing(text: str, start: int) -> int | None:
+    depth = 0
+    for at in range(start, len(text)):
+        if text[at] == "{":
+            depth += 1
+        elif text[at] == "}":
+            depth -= 1
+            if depth == 0:
+                return at
+    return None
