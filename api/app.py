@@ -45,6 +45,7 @@ from api.resources.languages import LANGUAGES
 from api.resources.nodes import NODES
 from api.resources.profiles import PROFILES
 from api.resources.users import USERS
+from api.resources.variables import VARIABLES
 from api.sources import Networks, Proxied
 from api.throttle import Throttle
 from api.writing import refusal
@@ -66,6 +67,7 @@ RESOURCES = (
     DOCUMENTS,
     LANGUAGES,
     CHATPLANS,
+    VARIABLES,
 )
 
 

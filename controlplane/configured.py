@@ -6,10 +6,11 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
+from controlplane.desired.directives import Allowed
 from controlplane.jobs import Job, comparing
 from controlplane.push import PushPolicy
 from controlplane.reconcile import Mode, ReconcilePolicy, Reconciler, Subject
-from controlplane.settings import EventSocket, Push, Reconcile, Retention, Settings
+from controlplane.settings import Documents, EventSocket, Push, Reconcile, Retention, Settings
 from controlplane.store.engine import Store
 from controlplane.store.retention import Keep, prune
 from esl.link import LinkPolicy
@@ -28,6 +29,11 @@ def link_policy(settings: EventSocket) -> LinkPolicy:
         backoff_max=settings.backoff_max,
         connects_at_once=settings.connect_rate,
     )
+
+
+def allowed(settings: Documents) -> Allowed:
+    """Say which directives documents may hold."""
+    return Allowed(settings.allow_preprocessor, settings.allow_exec)
 
 
 def push_policy(settings: Push) -> PushPolicy:

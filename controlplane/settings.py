@@ -88,6 +88,17 @@ class Lookups(_Listener):
     wrong_per_minute: Annotated[float, Field(gt=0, le=1_000_000)] = 20.0
     kept: Annotated[int, Field(ge=1, le=100_000)] = 200
     """How many of the last lookups of each node are kept to be looked at."""
+    cacheable_max: Annotated[int, Field(ge=0, le=2_147_483)] = 2_147_483
+    """For how many ms a node may keep a user at most; more overflows in FreeSWITCH."""
+
+
+class Documents(_Section):
+    """What documents may hold."""
+
+    allow_preprocessor: bool = False
+    """FreeSWITCH's X-PRE-PROCESS directives, which act on the nodes that read them."""
+    allow_exec: bool = False
+    """Those too that run a command on the nodes; needs `allow_preprocessor`."""
 
 
 class OperatorsListener(_Listener):
@@ -169,6 +180,7 @@ class Settings(BaseSettings):
     """The key that opens every secret; by default `secrets.key` in the data folder."""
     database: Database = Database()
     lookups: Lookups = Lookups()
+    documents: Documents = Documents()
     operators: OperatorsListener = OperatorsListener()
     event_socket: EventSocket = EventSocket()
     push: Push = Push()

@@ -42,6 +42,14 @@ class ExplainIn(Shape):
     number: Line = ""
     lang: Line = ""
     macro: Line = ""
+    auth_user: Line = ""
+    realm: Line = ""
+    function: Line = ""
+    menu: Line = ""
+    queue: Line = ""
+    conference_profile: Line = ""
+    controls: Line = ""
+    presence: Line = ""
 
 
 def routes() -> list[BaseRoute]:

@@ -13,6 +13,7 @@ class GroupIn(ScopedIn):
     domain: Name | None = None
     params: ParamsIn = Field(default_factory=list)
     variables: ParamsIn = Field(default_factory=list)
+    profile_variables: ParamsIn = Field(default_factory=list)
 
 
 GROUPS = Resource(Noun.GROUP, "groups", GroupIn, parent=Noun.DOMAIN)

@@ -51,6 +51,7 @@ NOUNS = (
     Noun("document", "documents", ("name", "scope")),
     Noun("language", "languages", ("name", "scope")),
     Noun("chatplan", "chatplans", ("name", "scope")),
+    Noun("variable", "variables", ("name", "scope", "value")),
 )
 
 # Fields that say which row it is, and those that are numbers.

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, TypeAlias, TypeVar, cast
 
+from controlplane.desired import variables as expansion
 from controlplane.desired.precedence import Told, best, on_profiles, rank, split, stands
 from controlplane.desired.values import (
     Acl,
@@ -27,6 +28,7 @@ from controlplane.desired.values import (
     Scope,
     Stored,
     Value,
+    Variable,
 )
 
 V = TypeVar("V", bound=Value)
@@ -51,6 +53,7 @@ class NodeView:
     documents: Mapping[str, Stored[Document]]
     languages: Mapping[str, Stored[Language]]
     chatplans: Mapping[str, Stored[Chatplan]]
+    variables: Mapping[str, Stored[Variable]]
 
 
 Names: TypeAlias = dict[tuple[str, str], tuple[Stored[Any], ...]]
@@ -71,6 +74,8 @@ class _Found:
     by_groups: dict[tuple[str, ...], Told] = field(default_factory=dict)
     """What nodes of these groups are told of the rows that are for no node alone."""
     by_node: dict[str, Told] = field(default_factory=dict)
+    referring: frozenset[str] | None = None
+    """Of ACL lists: the names of those that refer to variables."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -88,6 +93,7 @@ class Catalog:
     documents: Rows[Document] = field(default_factory=dict)
     languages: Rows[Language] = field(default_factory=dict)
     chatplans: Rows[Chatplan] = field(default_factory=dict)
+    variables: Rows[Variable] = field(default_factory=dict)
     _views: dict[str, NodeView] = field(default_factory=dict, repr=False)
     _found: dict[Noun, _Found] = field(default_factory=dict, repr=False)
 
@@ -189,11 +195,36 @@ class Catalog:
             groups=self._groups(node.value, told[Noun.DOMAIN]),
             profiles=told[Noun.PROFILE],
             gateways=on_profiles(told[Noun.PROFILE], told[Noun.GATEWAY]),
-            acls=told[Noun.ACL],
+            acls=self._acls(told[Noun.ACL], told[Noun.VARIABLE]),
             contexts=told[Noun.CONTEXT],
             documents=told[Noun.DOCUMENT],
             languages=told[Noun.LANGUAGE],
             chatplans=told[Noun.CHATPLAN],
+            variables=told[Noun.VARIABLE],
+        )
+
+    def variables_of(self, node: Node) -> Mapping[str, Stored[Variable]]:
+        """Give the variables of a node, be it one of the catalog's or not."""
+        return self._told(Noun.VARIABLE, node) if self.variables else {}
+
+    def _acls(self, told: Told, variables: Told) -> Told:
+        """The lists with variables put in; as a rule there is nothing to put."""
+        found = self._of(Noun.ACL)
+        if found.referring is None:
+            found.referring = frozenset(
+                row.value.name
+                for row in self.acls.values()
+                if any(map(expansion.refers, expansion.texts_of_acl(row.value)))
+            )
+        if not (variables and found.referring):
+            return told
+        return MappingProxyType(
+            {
+                name: replace(row, value=expansion.acl_with(row.value, variables))
+                if name in found.referring
+                else row
+                for name, row in told.items()
+            }
         )
 
     def _told(self, noun: Noun, node: Node) -> Told:
@@ -238,6 +269,7 @@ _FIELDS = {
     Noun.DOCUMENT: "documents",
     Noun.LANGUAGE: "languages",
     Noun.CHATPLAN: "chatplans",
+    Noun.VARIABLE: "variables",
 }
 
 _BY_SCOPE = tuple(noun for noun in _FIELDS if noun not in (Noun.NODE, Noun.GROUP))

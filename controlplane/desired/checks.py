@@ -15,11 +15,14 @@ from lxml import etree
 
 from controlplane.desired import markup, plans
 from controlplane.desired.codec import ref_from_text
+from controlplane.desired.directives import ANY, NONE, Allowed
 from controlplane.desired.errors import FieldError, Invalid
 from controlplane.desired.reach import wrong_number
 from controlplane.desired.text import wrong_gateway, wrong_label, wrong_name, wrong_text, wrong_word
 from controlplane.desired.values import (
+    A1Hash,
     Acl,
+    AclEntry,
     Chatplan,
     Context,
     Document,
@@ -37,15 +40,18 @@ from controlplane.desired.values import (
     User,
     UserGateway,
     Value,
+    Variable,
 )
+from controlplane.desired.variables import REFERENCE
 
-__all__ = ["LONGEST_CACHED_MS", "FieldError", "Invalid", "check", "uniform"]
+__all__ = ["LONGEST_CACHED_MS", "FieldError", "Invalid", "check", "uniform", "wrong_entry"]
 
 LONGEST_CACHED_MS = 2_147_483
 """switch_xml.c multiplies it by 1000 in 32 bits: more overflows."""
 
 _DOCUMENT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.\-]*\.conf", re.ASCII)
 _HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.\-]*[A-Za-z0-9_])?", re.ASCII)
+_A1_HASH = re.compile(r"[0-9a-f]{32}")
 _OURS = "controlplane_"
 _FEWEST, _MOST_PASSWORDS = 1, 2
 _SMALLEST_ANSWER, _LARGEST_ANSWER = 1 << 16, 1 << 30
@@ -61,9 +67,12 @@ _ROOTS: Mapping[type, str] = {
 Wrong = Iterator[FieldError]
 
 
-def check(value: Value) -> tuple[FieldError, ...]:
-    """Give what is wrong with a value whose passwords are still in clear, or references."""
-    return tuple(_check(value))
+def check(value: Value, allowed: Allowed = NONE) -> tuple[FieldError, ...]:
+    """Give what is wrong with a value whose passwords are still in clear, or references.
+
+    `allowed`: which of FreeSWITCH's directives its documents may hold.
+    """
+    return tuple(_check(value, allowed))
 
 
 def uniform(value: Value) -> Value:
@@ -71,7 +80,7 @@ def uniform(value: Value) -> Value:
     match value:
         case Extension() | Document() | Language() | Chatplan():
             return replace(
-                value, xml=markup.written(markup.parsed(value.xml, _ROOTS[type(value)], value.name))
+                value, xml=markup.written(markup.parsed(value.xml, _ROOTS[type(value)], value.name, ANY))
             )
         case User():
             return replace(
@@ -81,13 +90,14 @@ def uniform(value: Value) -> Value:
             return value
 
 
-def _check(value: Value) -> Wrong:
+def _check(value: Value, allowed: Allowed) -> Wrong:
     match value:
         case Node():
             yield from _node(value)
         case Domain() | Group():
             yield from _says("name", wrong_name(value.name))
             yield from _params(value.params, value.variables)
+            yield from _profile_variables(value.profile_variables)
             if isinstance(value, Domain):
                 yield from _cacheable(value.cacheable)
         case User():
@@ -108,12 +118,16 @@ def _check(value: Value) -> Wrong:
         case Extension():
             yield from _extension(value)
         case Document():
-            yield from _document(value)
+            yield from _document(value, allowed)
         case Language() | Chatplan():
             yield from _says("name", wrong_name(value.name))
             tree = yield from _tree(value)
             if tree is not None:
                 yield from _says("xml", plans.wrong(tree))
+        case Variable():
+            yield from _says("name", wrong_word(value.name))
+            if isinstance(value.value, str):
+                yield from _says("value", wrong_text(value.value))
         case _:
             assert_never(value)
     if not isinstance(value, Node):
@@ -201,6 +215,8 @@ def _user(user: User) -> Wrong:
         yield from _says(f"groups[{place}]", wrong_name(group))
     yield from _twice("groups", user.groups)
     yield from _params(user.params, user.variables)
+    yield from _profile_variables(user.profile_variables)
+    yield from _a1_hashes(user.a1_hashes)
     for place, gateway in enumerate(user.gateways):
         yield from _user_gateway(gateway, f"gateways[{place}].")
     yield from _twice("gateways", [gateway.name for gateway in user.gateways])
@@ -210,6 +226,24 @@ def _user(user: User) -> Wrong:
         except markup.BadMarkup as error:
             yield FieldError(f"elements[{place}]", str(error))
     yield from _cacheable(user.cacheable)
+
+
+def _a1_hashes(hashes: tuple[A1Hash, ...]) -> Wrong:
+    for place, one in enumerate(hashes):
+        path = f"a1_hashes[{place}]."
+        yield from _says(f"{path}realm", wrong_label(one.realm))
+        if one.username is not None:
+            yield from _says(f"{path}username", wrong_label(one.username))
+        if isinstance(one.hash, str) and _A1_HASH.fullmatch(one.hash) is None:
+            yield FieldError(f"{path}hash", "must be 32 hex digits")
+    logins = [(one.realm, one.username) for one in hashes]
+    if len(set(logins)) < len(logins):
+        yield FieldError("a1_hashes", "names a realm twice for one username")
+
+
+def _profile_variables(variables: Params) -> Wrong:
+    for error in _params((), variables):
+        yield FieldError(f"profile_{error.field}", error.reason)
 
 
 def _user_gateway(gateway: UserGateway, path: str) -> Wrong:
@@ -235,6 +269,8 @@ def _acl(acl: Acl) -> Wrong:
         path = f"entries[{place}]"
         if (entry.cidr is None) is (entry.domain is None):
             yield FieldError(path, "must have exactly one of cidr and domain")
+        elif (text := entry.cidr or entry.domain) is not None and REFERENCE.search(text):
+            yield from _says(path, wrong_text(text))  # what it becomes is for `references`
         elif entry.cidr is not None:
             yield from _cidr(f"{path}.cidr", entry.cidr)
         elif entry.domain is not None:
@@ -254,24 +290,24 @@ def _extension(extension: Extension) -> Wrong:
 
 
 def _tree(
-    value: Extension | Document | Language | Chatplan,
+    value: Extension | Document | Language | Chatplan, allowed: Allowed = NONE
 ) -> Generator[FieldError, None, etree._Element | None]:
     """The parsed XML; None when it is wrong."""
     try:
-        return markup.parsed(value.xml, _ROOTS[type(value)], value.name)
+        return markup.parsed(value.xml, _ROOTS[type(value)], value.name, allowed)
     except markup.BadMarkup as error:
         yield FieldError("xml", str(error))
         return None
 
 
-def _document(document: Document) -> Wrong:
+def _document(document: Document, allowed: Allowed) -> Wrong:
     if _DOCUMENT.fullmatch(document.name) is None or len(document.name) > 255:
         yield FieldError("name", "must be a word that ends in .conf")
     if document.name.startswith(_OURS):
         yield FieldError("name", f"names that begin with {_OURS} are ours")
     if document.name == "acl.conf":
         yield FieldError("name", "acl.conf is made of ACL lists: write those")
-    tree = yield from _tree(document)
+    tree = yield from _tree(document, allowed)
     if tree is None:
         return
     if document.name == "sofia.conf" and any(child.tag != "global_settings" for child in tree):
@@ -302,6 +338,16 @@ def _not_ours(variables: Params, path: str) -> Wrong:
 def _cacheable(cacheable: int | None) -> Wrong:
     if cacheable is not None and not 0 <= cacheable <= LONGEST_CACHED_MS:
         yield FieldError("cacheable", f"must be from 0 to {LONGEST_CACHED_MS} (milliseconds)")
+
+
+def wrong_entry(entry: AclEntry) -> str | None:
+    """Say what is wrong with an ACL entry after variables were put in, or None; what refers still is fine."""
+    text = entry.cidr or entry.domain or ""
+    if REFERENCE.search(text):
+        return None
+    if entry.cidr is not None:
+        return next((error.reason for error in _cidr("", text)), None)
+    return wrong_name(text)
 
 
 def _cidr(field: str, text: str) -> Wrong:

@@ -14,6 +14,7 @@ from controlplane.desired.fields import Fields
 from controlplane.desired.plans import read_chatplan, read_extension
 from controlplane.desired.values import (
     RESPONSE_MAX_BYTES,
+    A1Hash,
     Acl,
     AclEntry,
     Chatplan,
@@ -38,9 +39,13 @@ from controlplane.desired.values import (
     User,
     UserGateway,
     Value,
+    Variable,
 )
 
 Json = dict[str, Any]
+
+CACHED_MS = 60_000
+"""For how long a node may cache the users of a domain that does not say."""
 
 
 def to_json(value: Value) -> Json:
@@ -76,18 +81,23 @@ def fields_to_json(value: Value) -> Json:
                 "response_max_bytes": value.response_max_bytes,
             }
         case Domain():
-            return _with_params(value) | {"cacheable": value.cacheable}
+            return _with_profile_variables(value) | {
+                "cacheable": value.cacheable,
+                "hash_passwords": value.hash_passwords,
+            }
         case Group():
-            return _with_params(value)
+            return _with_profile_variables(value)
         case User():
             return {
                 "number_alias": value.number_alias,
                 "cidr": value.cidr,
                 "groups": list(value.groups),
-                **_with_params(value),
+                **_with_profile_variables(value),
                 "gateways": [{"name": one.name, **_with_params(one)} for one in value.gateways],
                 "elements": list(value.elements),
+                "a1_hashes": [a1_hash_to_json(one) for one in value.a1_hashes],
                 "cacheable": value.cacheable,
+                "hash_passwords": value.hash_passwords,
             }
         case Profile():
             return {
@@ -112,6 +122,8 @@ def fields_to_json(value: Value) -> Json:
             return {"xml": value.xml, "secrets": [str(ref) for ref in value.secrets]}
         case Language() | Chatplan():
             return {"xml": value.xml}
+        case Variable():
+            return {"value": text_to_json(value.value)}
         case _:
             assert_never(value)
 
@@ -183,6 +195,15 @@ def _with_params(value: Domain | Group | User | UserGateway | Gateway) -> Json:
     return {"params": params_to_json(value.params), "variables": params_to_json(value.variables)}
 
 
+def _with_profile_variables(value: Domain | Group | User) -> Json:
+    return _with_params(value) | {"profile_variables": params_to_json(value.profile_variables)}
+
+
+def a1_hash_to_json(value: A1Hash) -> Json:
+    """Write a hash."""
+    return {"realm": value.realm, "username": value.username, "hash": text_to_json(value.hash)}
+
+
 def _entry_to_json(entry: AclEntry) -> Json:
     subject = {"cidr": entry.cidr} if entry.cidr is not None else {"domain": entry.domain}
     return {"type": "allow" if entry.allow else "deny", **subject}
@@ -222,12 +243,26 @@ def _node(key: Key, fields: Fields) -> Node:
 
 
 def _domain(key: Key, fields: Fields) -> Domain:
-    params, variables = _params(fields), _params(fields, "variables")
-    return Domain(key.name, key.scope, params, variables, fields.optional_whole("cacheable"))
+    return Domain(
+        name=key.name,
+        scope=key.scope,
+        params=_params(fields),
+        variables=_params(fields, "variables"),
+        profile_variables=_params(fields, "profile_variables"),
+        cacheable=fields.optional_whole("cacheable", CACHED_MS),
+        hash_passwords=fields.truth("hash_passwords"),
+    )
 
 
 def _group(key: Key, fields: Fields) -> Group:
-    return Group(key.name, key.parent, key.scope, _params(fields), _params(fields, "variables"))
+    return Group(
+        name=key.name,
+        domain=key.parent,
+        scope=key.scope,
+        params=_params(fields),
+        variables=_params(fields, "variables"),
+        profile_variables=_params(fields, "profile_variables"),
+    )
 
 
 def _user(key: Key, fields: Fields) -> User:
@@ -240,12 +275,18 @@ def _user(key: Key, fields: Fields) -> User:
         groups=fields.names("groups"),
         params=_params(fields),
         variables=_params(fields, "variables"),
+        profile_variables=_params(fields, "profile_variables"),
         gateways=tuple(
             UserGateway(one.text("name"), _params(one), _params(one, "variables", directed=True))
             for one in fields.objects("gateways")
         ),
         elements=fields.names("elements"),
+        a1_hashes=tuple(
+            A1Hash(one.text("realm"), one.sealable("hash", text_from_json), one.optional_text("username"))
+            for one in fields.objects("a1_hashes")
+        ),
         cacheable=fields.optional_whole("cacheable"),
+        hash_passwords=fields.optional_truth("hash_passwords"),
     )
 
 
@@ -307,6 +348,10 @@ def _chatplan(key: Key, fields: Fields) -> Chatplan:
     return Chatplan(key.name, key.scope, read_chatplan(fields, key.name))
 
 
+def _variable(key: Key, fields: Fields) -> Variable:
+    return Variable(key.name, key.scope, fields.sealable("value", text_from_json))
+
+
 _READERS: dict[Noun, Callable[[Key, Fields], Value]] = {
     Noun.NODE: _node,
     Noun.DOMAIN: _domain,
@@ -320,6 +365,7 @@ _READERS: dict[Noun, Callable[[Key, Fields], Value]] = {
     Noun.DOCUMENT: _document,
     Noun.LANGUAGE: _language,
     Noun.CHATPLAN: _chatplan,
+    Noun.VARIABLE: _variable,
 }
 
 

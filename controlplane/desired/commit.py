@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from controlplane.desired import checks, codec, sealing
 from controlplane.desired.catalog import Catalog
+from controlplane.desired.directives import NONE, Allowed
 from controlplane.desired.errors import AlreadyExists, Conflict, FieldError, Invalid, NotFound
 from controlplane.desired.revisions import ChangeSet, Delete, Item, Put
 from controlplane.desired.standing import beneath, parent_key, standing
@@ -15,10 +16,13 @@ from controlplane.desired.writing import Write
 from controlplane.store.vault import Vault
 
 
-def planned(session: Session, vault: Vault, catalog: Catalog, changeset: ChangeSet) -> list[Write]:
+def planned(
+    session: Session, vault: Vault, catalog: Catalog, changeset: ChangeSet, allowed: Allowed = NONE
+) -> list[Write]:
     """Give the writes that a change set comes to; none when all stands as asked.
 
-    Raises Invalid, Conflict, NotFound or AlreadyExists; seals new passwords.
+    `allowed`: directives that documents may hold. Raises Invalid, Conflict, NotFound or
+    AlreadyExists; seals new passwords.
     """
     items = changeset.items
     keys = [item.key for item in items]
@@ -31,7 +35,7 @@ def planned(session: Session, vault: Vault, catalog: Catalog, changeset: ChangeS
     puts = [item for item in items if isinstance(item, Put)]
     alone = len(items) == 1
     _parents([put.key for put in puts], catalog, deletes, alone=alone)
-    values = _read(puts, alone=alone)
+    values = _read(puts, allowed, alone=alone)
     sealed, wrong = sealing.seal(
         session,
         vault,
@@ -87,7 +91,7 @@ def _parents(keys: Sequence[Key], catalog: Catalog, deletes: Mapping[Key, object
     _refuse(wrong, alone=alone)
 
 
-def _read(puts: Sequence[Put], *, alone: bool) -> list[Value]:
+def _read(puts: Sequence[Put], allowed: Allowed, *, alone: bool) -> list[Value]:
     values: list[Value] = []
     wrong: list[tuple[Key, Sequence[FieldError]]] = []
     for put in puts:
@@ -96,7 +100,7 @@ def _read(puts: Sequence[Put], *, alone: bool) -> list[Value]:
         except Invalid as error:
             wrong.append((put.key, error.errors))
             continue
-        found = checks.check(value)
+        found = checks.check(value, allowed)
         if found:
             wrong.append((put.key, found))
         else:

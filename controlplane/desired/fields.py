@@ -78,9 +78,9 @@ class Fields:
         value = self.optional_whole(name)
         return default if value is None else value
 
-    def optional_whole(self, name: str) -> int | None:
-        """Read a whole number, or None."""
-        given = self._given.pop(name, None)
+    def optional_whole(self, name: str, missing: int | None = None) -> int | None:
+        """Read a whole number, or None; `missing` when nothing is said."""
+        given = self._given.pop(name, missing)
         # 64 bits is what both databases hold; JSON's true is an int to Python.
         if given is None or (isinstance(given, int) and not isinstance(given, bool) and abs(given) < 2**63):
             return given
@@ -94,6 +94,14 @@ class Fields:
             return given
         self._wrong(name, "must be true or false")
         return False
+
+    def optional_truth(self, name: str) -> bool | None:
+        """Read true or false, or None."""
+        given = self._given.pop(name, None)
+        if given is None or isinstance(given, bool):
+            return given
+        self._wrong(name, "must be true, false or null")
+        return None
 
     def one_of(self, name: str, known: Sequence[str], default: str | None = None) -> str:
         """Read one of some words."""

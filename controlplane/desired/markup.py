@@ -4,13 +4,17 @@ What is stored is what lxml writes of the parsed tree: comments are gone (they m
 passwords), CDATA is text, and the same tree is always the same text.
 """
 
+import re
 from collections.abc import Callable, Iterator
+from xml.sax.saxutils import quoteattr
 
 from lxml import etree
 
+from controlplane.desired.directives import NONE, Allowed, wrong_directive
 from controlplane.desired.sensitive import sensitive, sensitive_name
 from controlplane.desired.text import wrong_text
 
+_INCLUDE = re.compile(r'<!--#([\w-]+)\s+"([^"<>&]*)"\s*-->')
 # switch_xml.c, preprocess: what these names would make of a line.
 _DIRECTIVES = ("x-pre-process", "x-no-pre-process")
 _LONGEST = 1_000_000
@@ -26,9 +30,9 @@ class BadMarkup(ValueError):  # noqa: N818  # named for what it is
     """XML that cannot be served; the message is for the operator."""
 
 
-def parsed(text: str, root: str, name: str) -> etree._Element:
-    """Parse one element and check it; raises BadMarkup."""
-    tree = _tree(text)
+def parsed(text: str, root: str, name: str, allowed: Allowed = NONE) -> etree._Element:
+    """Parse one element and check it; raises BadMarkup. `allowed`: directives that it may hold."""
+    tree = _tree(text, allowed)
     if tree.tag != root:
         raise BadMarkup(f"must be one <{root}> element, not <{tree.tag}>")
     if tree.get("name") != name and not (root == "extension" and _one_of_several(tree, name)):
@@ -46,14 +50,18 @@ def further(text: str) -> etree._Element:
     return tree
 
 
-def _tree(text: str) -> etree._Element:
+def _tree(text: str, allowed: Allowed = NONE) -> etree._Element:
     """Parse one element, all of which can be served; raises BadMarkup."""
     if len(text) > _LONGEST:
         raise BadMarkup(f"is longer than {_LONGEST} characters")
     if "<?" in text:
         raise BadMarkup("holds <?: FreeSWITCH drops the whole line (leave the XML declaration away)")
     if "<!--#" in text:
-        raise BadMarkup("holds <!--#, which FreeSWITCH's preprocessor may execute")
+        if not allowed.preprocessor:
+            raise BadMarkup("holds <!--#, which FreeSWITCH's preprocessor may execute: no setting allows it")
+        text = _INCLUDE.sub(_as_element, text)
+        if "<!--#" in text:
+            raise BadMarkup('holds <!--# in another form than <!--#COMMAND "DATA"-->')
     if "<!DOCTYPE" in text or "<!ENTITY" in text:
         raise BadMarkup("holds a document type")
     parser = etree.XMLParser(resolve_entities=False, no_network=True, remove_comments=True, huge_tree=False)
@@ -62,7 +70,7 @@ def _tree(text: str) -> etree._Element:
     except (etree.XMLSyntaxError, ValueError) as error:
         raise BadMarkup(f"is not well-formed XML: {error}") from None
     for element in tree.iter():
-        _check(element)
+        _check(element, allowed)
     return tree
 
 
@@ -91,9 +99,19 @@ def others(tree: etree._Element) -> Iterator[str]:
         yield from (str(text) for text in (element.text, element.tail) if text)
 
 
-def _check(element: etree._Element) -> None:
+def _as_element(match: re.Match[str]) -> str:
+    """FreeSWITCH knows two ways to write a directive: one is kept."""
+    return f"<X-PRE-PROCESS cmd={quoteattr(match[1])} data={quoteattr(match[2])}/>"
+
+
+def _check(element: etree._Element, allowed: Allowed) -> None:
     if not isinstance(element.tag, str):
         raise BadMarkup("holds an entity or an instruction")
+    if element.tag.lower() == "x-pre-process":
+        reason = wrong_directive(element, allowed)
+        if reason is not None:
+            raise BadMarkup(reason)
+        return
     for name in (element.tag, *(str(name) for name, _ in element.items())):
         if "{" in name or element.prefix:
             raise BadMarkup(f"uses a namespace on <{etree.QName(element).localname}>")

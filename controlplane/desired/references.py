@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from controlplane.desired import reader
 from controlplane.desired.catalog import Catalog, rank
+from controlplane.desired.checks import wrong_entry
 from controlplane.desired.errors import FieldError
 from controlplane.desired.revisions import Changed
 from controlplane.desired.rows import PARENTS, TABLES
@@ -29,6 +30,7 @@ from controlplane.desired.values import (
     Scope,
     User,
 )
+from controlplane.desired.variables import REFERENCE, referred, texts_of_acl
 from controlplane.store import tables
 
 Wrong = Iterator[tuple[Key, FieldError]]
@@ -38,12 +40,14 @@ _DOMAINS = TABLES[Noun.DOMAIN]
 _MEMBERSHIPS = tables.table(tables.MembershipRow)
 _USER_GATEWAYS = tables.table(tables.UserGatewayRow)
 _NAMED_AT_MOST = 5
+_PUT_INTO_ACLS = (Noun.VARIABLE, Noun.ACL, Noun.NODE)
 
 
 def broken(session: Session, changes: Sequence[Changed], after: Catalog) -> list[tuple[Key, FieldError]]:
     """Give what the changes would break; the rows are written already, the transaction is not over."""
     return [
         *_in_catalog(changes, after),
+        *_variables_in_acls(changes, after),
         *_memberships(session, changes, after),
         *_aliases(session, changes, after),
         *_user_gateways(session, changes, after),
@@ -116,7 +120,7 @@ def _gateway(gateway: Gateway, after: Catalog) -> Wrong:
 def _acl(acl: Acl, after: Catalog) -> Wrong:
     nodes = [row.value for row in after.nodes.values() if rank(row.value, acl.scope) is not None]
     for place, entry in enumerate(acl.entries):
-        if entry.domain is None:
+        if entry.domain is None or REFERENCE.search(entry.domain):
             continue
         field = f"entries[{place}].domain"
         if not after.named(Noun.DOMAIN, entry.domain):
@@ -194,6 +198,23 @@ def _domain_gone(key: Key, after: Catalog) -> Wrong:
     ]
     if left:
         yield key, FieldError("", f"ACL lists name it: {_named(left)}")
+
+
+def _variables_in_acls(changes: Sequence[Changed], after: Catalog) -> Wrong:
+    """What a variable puts into an ACL list must be what may stand there, on every node."""
+    blamed = next((change.key for change in changes if change.key.noun in _PUT_INTO_ACLS), None)
+    referring = {row.value.name for row in after.acls.values() if referred(texts_of_acl(row.value))}
+    if blamed is None or not referring:
+        return
+    for node in after.nodes.values():
+        acls = after.view(node.value.name).acls
+        for name in sorted(referring & acls.keys()):
+            for entry in acls[name].value.entries:
+                reason = wrong_entry(entry)
+                if reason is not None:
+                    told = f"in ACL list {name} on node {node.value.name}: {reason}"
+                    yield blamed, FieldError("value" if blamed.noun is Noun.VARIABLE else "", told)
+                    return
 
 
 def _memberships(session: Session, changes: Sequence[Changed], after: Catalog) -> Wrong:

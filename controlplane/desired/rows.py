@@ -15,6 +15,7 @@ from controlplane.desired.codec import (
 from controlplane.desired.reach import reach, reach_to_json
 from controlplane.desired.values import (
     GLOBAL,
+    A1Hash,
     Acl,
     AclEntry,
     Chatplan,
@@ -37,6 +38,7 @@ from controlplane.desired.values import (
     User,
     UserGateway,
     Value,
+    Variable,
 )
 from controlplane.store import tables
 
@@ -55,6 +57,7 @@ TABLES: Mapping[Noun, Table] = {
     Noun.DOCUMENT: tables.table(tables.DocumentRow),
     Noun.LANGUAGE: tables.table(tables.LanguageRow),
     Noun.CHATPLAN: tables.table(tables.ChatplanRow),
+    Noun.VARIABLE: tables.table(tables.VariableRow),
 }
 
 PARENTS: Mapping[Noun, tuple[Noun, str]] = {
@@ -137,7 +140,9 @@ def _domain(cells: Cells) -> Domain:
         scope=_scope(cells["scope"]),
         params=params_from_columns(cells["params"]),
         variables=params_from_columns(cells["variables"]),
+        profile_variables=params_from_columns(cells["profile_variables"]),
         cacheable=cells["cacheable"],
+        hash_passwords=cells["hash_passwords"],
     )
 
 
@@ -148,6 +153,7 @@ def _group(cells: Cells) -> Group:
         scope=_scope(cells["parent_scope"]),
         params=params_from_columns(cells["params"]),
         variables=params_from_columns(cells["variables"]),
+        profile_variables=params_from_columns(cells["profile_variables"]),
     )
 
 
@@ -167,9 +173,14 @@ def _user(cells: Cells) -> User:
         groups=tuple(cells["groups"]),
         params=params_from_columns(cells["params"]),
         variables=params_from_columns(cells["variables"]),
+        profile_variables=params_from_columns(cells["profile_variables"]),
         gateways=tuple(_user_gateway(one) for one in cells["gateways"]),
         elements=tuple(cells["elements"]),
+        a1_hashes=tuple(
+            A1Hash(one["realm"], _text(one["hash"]), one["username"]) for one in cells["a1_hashes"]
+        ),
         cacheable=cells["cacheable"],
+        hash_passwords=cells["hash_passwords"],
     )
 
 
@@ -230,6 +241,10 @@ def _chatplan(cells: Cells) -> Chatplan:
     return Chatplan(cells["name"], _scope(cells["scope"]), cells["xml"])
 
 
+def _variable(cells: Cells) -> Variable:
+    return Variable(cells["name"], _scope(cells["scope"]), _text(cells["value"]))
+
+
 _READERS: Mapping[Noun, Callable[[Cells], Value]] = {
     Noun.NODE: _node,
     Noun.DOMAIN: _domain,
@@ -243,4 +258,5 @@ _READERS: Mapping[Noun, Callable[[Cells], Value]] = {
     Noun.DOCUMENT: _document,
     Noun.LANGUAGE: _language,
     Noun.CHATPLAN: _chatplan,
+    Noun.VARIABLE: _variable,
 }

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from controlplane.desired import markup, reader
 from controlplane.desired.codec import ref_from_text
+from controlplane.desired.directives import ANY
 from controlplane.desired.errors import FieldError
 from controlplane.desired.markup import Slot
 from controlplane.desired.sensitive import sensitive
@@ -17,7 +18,10 @@ from controlplane.desired.values import (
     Chatplan,
     Context,
     Document,
+    Domain,
     Extension,
+    Gateway,
+    Group,
     Language,
     Node,
     Params,
@@ -26,7 +30,9 @@ from controlplane.desired.values import (
     Text,
     User,
     Value,
+    Variable,
 )
+from controlplane.desired.variables import REFERENCE
 from controlplane.store import tables
 from controlplane.store.vault import Vault
 
@@ -50,10 +56,14 @@ def mapped(value: Value, change: Change) -> Value:
                 ),
             )
         case Profile():
-            return replace(value, params=_mapped(value.params, "params", change))
+            return replace(value, params=_mapped(value.params, "params", change, refers=True))
         case Document():
             return _mapped_document(value, change)
         case Acl() | Context() | Extension() | Language() | Chatplan():
+            return value
+        case Variable():
+            if isinstance(value.value, SecretRef) or sensitive(value.name, value.value):
+                return replace(value, value=change(("value", 0), value.value))
             return value
         case User():
             gateways = tuple(
@@ -68,13 +78,25 @@ def mapped(value: Value, change: Change) -> Value:
                 value,
                 params=_mapped(value.params, "params", change),
                 variables=_mapped(value.variables, "variables", change),
+                profile_variables=_mapped(value.profile_variables, "profile_variables", change),
                 gateways=gateways,
+                a1_hashes=tuple(
+                    replace(one, hash=change((f"a1_hashes[{one.username or ''}@{one.realm}]", 0), one.hash))
+                    for one in value.a1_hashes
+                ),
             )
-        case _:
+        case Domain() | Group():
             return replace(
                 value,
                 params=_mapped(value.params, "params", change),
                 variables=_mapped(value.variables, "variables", change),
+                profile_variables=_mapped(value.profile_variables, "profile_variables", change),
+            )
+        case Gateway():
+            return replace(
+                value,
+                params=_mapped(value.params, "params", change, refers=True),
+                variables=_mapped(value.variables, "variables", change, refers=True),
             )
 
 
@@ -91,11 +113,14 @@ def refs(value: Value) -> dict[Slot, SecretRef]:
     return found
 
 
-def _mapped(params: Params, path: str, change: Change) -> Params:
+def _mapped(params: Params, path: str, change: Change, *, refers: bool = False) -> Params:
+    """`refers`: a value that is but a reference to a variable is no password, and stays readable."""
     seen: dict[str, int] = {}
     result = []
     for param in params:
-        if isinstance(param.value, SecretRef) or sensitive(param.name, param.value):
+        if isinstance(param.value, SecretRef) or (
+            sensitive(param.name, param.value) and not (refers and REFERENCE.fullmatch(param.value))
+        ):
             place = f"{path}.{param.name}"
             seen[place] = seen.get(place, -1) + 1
             param = replace(param, value=change((place, seen[place]), param.value))
@@ -104,10 +129,12 @@ def _mapped(params: Params, path: str, change: Change) -> Params:
 
 
 def _mapped_document(document: Document, change: Change) -> Document:
-    tree = markup.parsed(document.xml, "configuration", document.name)
+    tree = markup.parsed(document.xml, "configuration", document.name, ANY)
     found: list[SecretRef] = []
 
     def through(slot: Slot, text: str) -> str:
+        if REFERENCE.fullmatch(text):
+            return text
         named = markup.sealed(text)
         given = None if named is None else ref_from_text(named)
         result = change(slot, text if given is None else given)

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from controlplane.desired.apply import apply, head
 from controlplane.desired.catalog import Catalog
 from controlplane.desired.commit import planned
+from controlplane.desired.directives import NONE, Allowed
 from controlplane.desired.loading import check_vault, load
 from controlplane.desired.revisions import Author, ChangeSet, Effects, Revision
 from controlplane.desired.rollback import restoring
@@ -32,22 +33,28 @@ class Desired:
     event loop's thread, before the `commit` that made it returns, be its caller cancelled or not.
     """
 
-    def __init__(self, store: Store, vault: Vault, effects: Effects, catalog: Catalog) -> None:
+    def __init__(
+        self, store: Store, vault: Vault, effects: Effects, catalog: Catalog, allowed: Allowed = NONE
+    ) -> None:
         self.catalog = catalog
         self._store = store
         self._vault = vault
         self._effects = effects
+        self._allowed = allowed
         self._listeners: list[Listener] = []
         # What the writer thread has committed; the loop's thread may see it a moment later.
         self._written = catalog
 
     @classmethod
-    def open(cls, store: Store, vault: Vault, effects: Effects) -> "Desired":
-        """Read the whole state; blocks. Raises KeyFileError when another key file sealed it."""
+    def open(cls, store: Store, vault: Vault, effects: Effects, allowed: Allowed = NONE) -> "Desired":
+        """Read the whole state; blocks. Raises KeyFileError when another key file sealed it.
+
+        `allowed`: which of FreeSWITCH's directives documents may hold.
+        """
         with store.reading() as session:
             check_vault(session, vault)
             catalog = load(session)
-        return cls(store, vault, effects, catalog)
+        return cls(store, vault, effects, catalog, allowed)
 
     def listen(self, listener: Listener) -> None:
         """Have `listener(revision, catalog)` called after each commit, in the event loop's thread."""
@@ -59,7 +66,7 @@ class Desired:
         Raises Invalid, Conflict, NotFound, AlreadyExists, or a StoreError: then nothing is written.
         """
         return await self._write(
-            lambda session, catalog: planned(session, self._vault, catalog, changeset), author
+            lambda session, catalog: planned(session, self._vault, catalog, changeset, self._allowed), author
         )
 
     async def preview(self, changeset: ChangeSet, author: Author) -> Revision | None:

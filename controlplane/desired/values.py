@@ -24,6 +24,7 @@ class Noun(StrEnum):
     DOCUMENT = "document"
     LANGUAGE = "language"
     CHATPLAN = "chatplan"
+    VARIABLE = "variable"
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -160,13 +161,18 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Domain:
-    """A directory domain. `cacheable`: how long (ms) a node may cache its users; None: never."""
+    """A directory domain. `cacheable`: how long (ms) a node may cache its users; None, 0: never.
+
+    `hash_passwords`: its users' passwords are told as a1-hashes alone.
+    """
 
     name: str
     scope: Scope
     params: Params = ()
     variables: Params = ()
+    profile_variables: Params = ()
     cacheable: int | None = None
+    hash_passwords: bool = False
 
     @property
     def key(self) -> Key:
@@ -182,6 +188,7 @@ class Group:
     scope: Scope
     params: Params = ()
     variables: Params = ()
+    profile_variables: Params = ()
 
     @property
     def key(self) -> Key:
@@ -198,11 +205,24 @@ class UserGateway:
 
 
 @dataclass(frozen=True, slots=True)
+class A1Hash:
+    """MD5(username:realm:password) as 32 hex digits, kept so that the password need not be (RFC 7616, 3.4.2).
+
+    `username` None: the user's own name.
+    """
+
+    realm: str
+    hash: Text
+    username: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class User:
     """A directory user. The first of `groups` is the one he is answered in.
 
     `elements`: what else modules read in him, such as `<skinny>`: checked elements, in their order.
-    `cacheable` (ms) overrides the domain's; 0: never.
+    `a1_hashes` stand for the password of a user who has none. `cacheable` (ms) and `hash_passwords`
+    override the domain's; `cacheable` 0: never.
     """
 
     name: str
@@ -213,9 +233,12 @@ class User:
     groups: tuple[str, ...] = ()
     params: Params = ()
     variables: Params = ()
+    profile_variables: Params = ()
     gateways: tuple[UserGateway, ...] = ()
     elements: tuple[str, ...] = ()
+    a1_hashes: tuple[A1Hash, ...] = ()
     cacheable: int | None = None
+    hash_passwords: bool | None = None
 
     @property
     def key(self) -> Key:
@@ -361,6 +384,19 @@ class Chatplan:
         return Key(Noun.CHATPLAN, self.name, scope=self.scope)
 
 
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """What `$${name}` becomes in what operators write, on the nodes of its scope."""
+
+    name: str
+    scope: Scope
+    value: Text
+
+    @property
+    def key(self) -> Key:
+        return Key(Noun.VARIABLE, self.name, scope=self.scope)
+
+
 Value: TypeAlias = (
     Node
     | Domain
@@ -374,6 +410,7 @@ Value: TypeAlias = (
     | Document
     | Language
     | Chatplan
+    | Variable
 )
 
 V = TypeVar("V", bound=Value)

@@ -17,4 +17,6 @@ class DomainRow(Versioned, table=True):
     scope: str
     params: list[Any] = json_list()
     variables: list[Any] = json_list()
+    profile_variables: list[Any] = json_list()
     cacheable: int | None = None
+    hash_passwords: bool = False

@@ -18,3 +18,4 @@ class GroupRow(Versioned, table=True):
     name: str
     params: list[Any] = json_list()
     variables: list[Any] = json_list()
+    profile_variables: list[Any] = json_list()

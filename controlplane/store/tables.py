@@ -23,6 +23,7 @@ from controlplane.store.secrets import CounterRow, SecretRow
 from controlplane.store.tokens import TokenRow
 from controlplane.store.types import Row
 from controlplane.store.users import MembershipRow, UserGatewayRow, UserRow
+from controlplane.store.variables import VariableRow
 
 __all__ = [
     "METADATA",
@@ -50,6 +51,7 @@ __all__ = [
     "TokenRow",
     "UserGatewayRow",
     "UserRow",
+    "VariableRow",
     "table",
 ]
 

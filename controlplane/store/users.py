@@ -37,9 +37,12 @@ class UserRow(Versioned, table=True):
     groups: list[str] = json_list()
     params: list[Any] = json_list()
     variables: list[Any] = json_list()
+    profile_variables: list[Any] = json_list()
     gateways: list[Any] = json_list()
     elements: list[str] = json_list()
+    a1_hashes: list[Any] = json_list()
     cacheable: int | None = None
+    hash_passwords: bool | None = None
 
 
 class MembershipRow(Row, table=True):

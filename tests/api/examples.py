@@ -120,6 +120,7 @@ EXAMPLES = (
         },
         {"numbers": ["15550100", "^1556"], "conditions": []},
     ),
+    Example("/variables/outbound_password", {"value": "marker-variable"}, {"value": "marker-varied"}),
     Example("/documents/conference.conf", {"xml": _document("8000")}, {"xml": _document("16000")}),
     Example("/languages/en", {"xml": _language("hello")}, {"xml": _language("goodbye")}),
     Example(
@@ -138,4 +139,12 @@ EXAMPLES = (
         },
     ),
 )
-MARKERS = ("marker-esl", "marker-user", "marker-changed", "marker-gw", "marker-new")
+MARKERS = (
+    "marker-esl",
+    "marker-user",
+    "marker-changed",
+    "marker-gw",
+    "marker-new",
+    "marker-variable",
+    "marker-varied",
+)
