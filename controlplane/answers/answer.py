@@ -1,6 +1,7 @@
 """What a node is told, and of what it was made."""
 
 from dataclasses import dataclass
+from typing import final
 
 from controlplane.desired.values import Key
 
@@ -21,6 +22,7 @@ class Answer:
     `what`: by which name the ledger knows it, None for what nobody waits for (users, dialplan).
     `revision`: the newest revision known when its reading began; what it says stands at least then.
     `found`: False for FreeSWITCH's "not found", and for a domain without the user asked for.
+    `cacheable`: the switch may keep it. `by_login`: good for the very login that it was asked with.
     """
 
     body: bytes
@@ -28,6 +30,16 @@ class Answer:
     revision: int
     rows: tuple[Row, ...] = ()
     found: bool = True
+    cacheable: bool = False
+    by_login: bool = False
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Names:
+    """Stands where an answer is kept once for each choice of values: `names` are the variables put in."""
+
+    names: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,40 +4,46 @@ A hit costs the dictionary look-ups of `Routes.key` and `Cache.get`: no query, n
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable
-from dataclasses import replace
+import time
+from collections.abc import Callable, Collection, Hashable, Iterable
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeAlias, TypeVar, overload
 
 from controlplane.answers import configuration
-from controlplane.answers.answer import Answer, Explanation
+from controlplane.answers.answer import Answer, Explanation, Names
 from controlplane.answers.cache import Cache
 from controlplane.answers.changes import sources, users
 from controlplane.answers.dialect import NOT_FOUND
 from controlplane.answers.errors import Unanswerable
+from controlplane.answers.expansion import Chosen, Expansion, chosen
 from controlplane.answers.fingerprint import secrets_of
 from controlplane.answers.ledger import Ledger
 from controlplane.answers.names import NO_SUCH_USER, NOT_OURS, REASONS, asking_for, told, told_nothing
 from controlplane.answers.narrowing import Index, Indexes
 from controlplane.answers.question import Question
 from controlplane.answers.reading import Readable, Source, StoreReader
-from controlplane.answers.render import Reader, Rendered, guards, render, render_user
+from controlplane.answers.render import LONGEST_CACHE_MS, Reader, Rendered, guards, render, render_user
 from controlplane.answers.routes import (
     ContextKey,
     DomainKey,
     ExtensionsKey,
+    Login,
     ProbeKey,
     Routes,
     SharedKey,
     UserKey,
+    login_of,
 )
+from controlplane.answers.under_way import UnderWay
 from controlplane.desired.catalog import Catalog
 from controlplane.desired.revisions import Revision
-from controlplane.desired.values import Gateway, Noun, Stored
+from controlplane.desired.values import Gateway, Noun, SecretRef, Stored
+from controlplane.desired.variables import Variables, referred, texts_of
 from controlplane.store.vault import Vault
 
 T = TypeVar("T")
-Flight: TypeAlias = tuple[SharedKey, tuple[int, ...]]
+Flight: TypeAlias = tuple[SharedKey, tuple[int, ...], Chosen]
 
 CACHE_BYTES = 64 * 1024 * 1024
 
@@ -46,7 +52,7 @@ class Answers:
     """What every node is told. Called from the event loop's thread only.
 
     `may_cache(node)`: whether a live connection to the node stands now, over which a user that it is
-    allowed to cache could be flushed.
+    allowed to cache could be flushed. `cacheable_max`: for how many ms at most; 0: not at all.
     """
 
     def __init__(
@@ -56,10 +62,14 @@ class Answers:
         may_cache: Callable[[str], bool],
         *,
         cache_bytes: int = CACHE_BYTES,
+        cacheable_max: int = LONGEST_CACHE_MS,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.ledger = Ledger()
         self._source = Source(store, vault)
         self._may_cache = may_cache
+        self._longest = cacheable_max
+        self.under_way = UnderWay(clock)
         self.cache = Cache(cache_bytes)
         self._indexes = Indexes(lambda context: self.cache.generations(guards(ContextKey(context))))
         self._reading: dict[tuple[int, tuple[int, ...]], asyncio.Task[Index]] = {}
@@ -67,7 +77,7 @@ class Answers:
         self._routes: dict[str, Routes] = {}
         self._flights: dict[Flight, asyncio.Task[Answer]] = {}
         self._probes: dict[str, str] = {}
-        self._fingerprints: dict[int, tuple[int, str]] = {}
+        self._fingerprints: dict[int, _Marked] = {}
 
     def start(self, catalog: Catalog) -> None:
         """Answer from this state on."""
@@ -84,6 +94,7 @@ class Answers:
             if change.key.noun is Noun.NODE and change.after is None:
                 self.ledger.forget(change.key.name)
                 self._probes.pop(change.key.name, None)
+                self.under_way.forget(change.key.name)
             if change.key.noun is Noun.GATEWAY and change.after is None:
                 self._fingerprints.pop(change.row_id, None)
             for token in sources(change, catalogs):
@@ -110,12 +121,14 @@ class Answers:
                 if index is None:
                     return None
                 key = _narrowed(key, index, question.number)
-            kept = self.cache.get(key)
-            if kept is None:
+            kept = self._kept(routes, key)
+            if kept is None or (kept.by_login and not login_of(question)[1]):
                 return None
             answer = kept
         if answer.what is not None:
             self.ledger.note(node, answer.what, self._catalog.revision)
+        if answer.cacheable:
+            self.under_way.note(node, self._catalog.revision)
         return answer
 
     async def answer(self, node: str, question: Question) -> Answer:
@@ -130,6 +143,8 @@ class Answers:
         answer = await self._rendered(node, question)
         if answer.what is not None:
             self.ledger.note(node, answer.what, answer.revision)
+        if answer.cacheable:
+            self.under_way.note(node, answer.revision)
         return answer
 
     async def render_ahead(self, node: str, whats: Iterable[str]) -> None:
@@ -163,7 +178,8 @@ class Answers:
             key = _narrowed(key, await self._index(key.context), question.number)
             reason = REASONS[key.kind]
         if isinstance(key, UserKey):
-            made = await self._source.run(partial(render_user, routes, key), masked=True)
+            making = partial(render_user, routes, key, login_of(question)[0], self._longest)
+            made = await self._source.run(making, masked=True)
             if made is not None:
                 return Explanation(made.body.decode(), reason, True, revision, made.rows)
             reason, found = NO_SUCH_USER, False
@@ -173,17 +189,19 @@ class Answers:
 
     async def fingerprints(self, node: str, names: Collection[str] | None = None) -> dict[str, str]:
         """The fingerprints that the node's gateways should carry, by name; `names`: of these alone."""
-        wanted = {
-            name: row
-            for name, row in self._route(node).view.gateways.items()
-            if names is None or name in names
-        }
-        missing = [row for row in wanted.values() if self._known(row) is None]
+        view = self._route(node).view
+        wanted = {name: row for name, row in view.gateways.items() if names is None or name in names}
+        found = {name: self._known(row, view.variables) for name, row in wanted.items()}
+        missing = [row for name, row in wanted.items() if found[name] is None]
         if missing:
-            made = await self._source.run(partial(_marks, missing))
+            made = await self._source.run(partial(_marks, missing, view.variables))
             for row in missing:
-                self._fingerprints[row.id] = (row.version, made[row.id])
-        return {name: self._fingerprints[row.id][1] for name, row in wanted.items()}
+                names_put, mark = made[row.id]
+                if (known := self._fingerprints.get(row.id)) is None or known.version != row.version:
+                    known = self._fingerprints[row.id] = _Marked(row.version, names_put, {})
+                known.marks[chosen(names_put, view.variables)] = mark
+                found[row.value.name] = mark
+        return {name: mark for name, mark in found.items() if mark is not None}
 
     def set_probe(self, node: str, nonce: str | None) -> None:
         """Hold `nonce` in the node's probe document from now on; None: no longer."""
@@ -207,14 +225,21 @@ class Answers:
 
     async def _rendered(self, node: str, question: Question) -> Answer:
         """Rendered now, or by whoever is at it already, from sources that have not changed since."""
+        answer = await self._rendered_for(node, question, self._may_cache)
+        if answer.cacheable and (answer.revision != self._catalog.revision or not self._may_cache(node)):
+            # A flush may have gone by while it was made, or none can go now: the switch must not keep it.
+            return await self._rendered_for(node, question, _never)
+        return answer
+
+    async def _rendered_for(self, node: str, question: Question, may_cache: Callable[[str], bool]) -> Answer:
         routes = self._route(node)
-        key = routes.key(question, self._may_cache)
+        key = routes.key(question, may_cache)
         if key is None:
             return self._not_found(question)
         if isinstance(key, ProbeKey):
             return self._probe(node)
         if isinstance(key, UserKey):
-            return await self._user(routes, key)
+            return await self._user(routes, key, *login_of(question))
         if isinstance(key, ContextKey) and question.number:
             return await self._extensions(routes, key, question.number)
         return await self._shared(routes, key)
@@ -224,7 +249,7 @@ class Answers:
             return await self._shared(routes, _narrowed(key, await self._index(key.context), number))
         except Unanswerable:
             # The whole context says all that a part of it does.
-            kept = self.cache.get(key)
+            kept = self._kept(routes, key)
             if kept is None:
                 raise
             return kept
@@ -251,27 +276,35 @@ class Answers:
         if not task.cancelled():
             task.exception()  # as in `_landed`
 
-    async def _user(self, routes: Routes, key: UserKey) -> Answer:
+    async def _user(self, routes: Routes, key: UserKey, login: Login, usual: bool) -> Answer:
+        making = partial(render_user, routes, key, login, self._longest)
         try:
-            answer = await self._fill(key, None, partial(render_user, routes, key))
+            answer = await self._fill(routes, key, None, making, usual=usual)
         except Unanswerable:
             # What any node may be told is good for one that may cache too.
-            kept = self.cache.get(key._replace(caches=False))
-            if kept is None:
+            kept = self._kept(routes, key._replace(caches=False))
+            if kept is None or (kept.by_login and not usual):
                 raise
             return kept
         if answer is not None:
             return answer
         return replace(await self._shared(routes, DomainKey(key.domain)), found=False)
 
-    async def _shared(self, routes: Routes, key: SharedKey) -> Answer:
+    def _kept(self, routes: Routes, key: UserKey | SharedKey) -> Answer | None:
         kept = self.cache.get(key)
+        if type(kept) is not Names:
+            return kept
+        found = self.cache.get((key, chosen(kept.names, routes.view.variables)))
+        return found if type(found) is Answer else None
+
+    async def _shared(self, routes: Routes, key: SharedKey) -> Answer:
+        kept = self._kept(routes, key)
         if kept is not None:
             return kept
-        flight = (key, self.cache.generations(guards(key)))
+        flight = (key, self.cache.generations(guards(key)), routes.chosen)
         task = self._flights.get(flight)
         if task is None:
-            filling = self._fill(key, told(routes, key), partial(render, routes, key))
+            filling = self._fill(routes, key, told(routes, key), partial(render, routes, key))
             task = self._flights[flight] = asyncio.create_task(filling, name=f"render {key.kind}")
             task.add_done_callback(partial(self._landed, flight))
         return await asyncio.shield(task)
@@ -283,28 +316,55 @@ class Answers:
 
     @overload
     async def _fill(
-        self, key: UserKey, what: None, making: Callable[[Reader], Rendered | None]
+        self,
+        routes: Routes,
+        key: UserKey,
+        what: None,
+        making: Callable[[Reader], Rendered | None],
+        *,
+        usual: bool,
     ) -> Answer | None: ...
     @overload
     async def _fill(
-        self, key: SharedKey, what: str | None, making: Callable[[Reader], Rendered]
+        self, routes: Routes, key: SharedKey, what: str | None, making: Callable[[Reader], Rendered]
     ) -> Answer: ...
     async def _fill(
-        self, key: UserKey | SharedKey, what: str | None, making: Callable[[Reader], Rendered | None]
+        self,
+        routes: Routes,
+        key: UserKey | SharedKey,
+        what: str | None,
+        making: Callable[[Reader], Rendered | None],
+        *,
+        usual: bool = True,
     ) -> Answer | None:
-        """Render, and keep it if its sources still stand; None for a user that is none."""
+        """Render, and keep it if its sources still stand; None for a user that is none.
+
+        `usual`: the login that was asked with goes without saying.
+        """
         revision, watched = self._catalog.revision, guards(key)
         since = self.cache.generations(watched)
         made = await self._source.run(making)
         if made is None:
             return None
-        answer = Answer(made.body, what, revision, made.rows)
-        self.cache.put(key, answer, guards=watched, since=since, tokens=made.tokens)
+        answer = Answer(
+            made.body, what, revision, made.rows, cacheable=made.cacheable, by_login=made.by_login
+        )
+        if not made.lasting or (made.by_login and not usual):
+            return answer
+        place: Hashable = key
+        if made.names:
+            # Nodes that choose the same values for these names share the answer.
+            names = Names(tuple(sorted(made.names)))
+            self.cache.put(key, names, guards=watched, since=since, tokens=made.tokens)
+            place = (key, chosen(names.names, routes.view.variables))
+        self.cache.put(place, answer, guards=watched, since=since, tokens=made.tokens)
         return answer
 
-    def _known(self, row: Stored[Gateway]) -> str | None:
-        version, mark = self._fingerprints.get(row.id, (0, ""))
-        return mark if version == row.version else None
+    def _known(self, row: Stored[Gateway], variables: Variables) -> str | None:
+        known = self._fingerprints.get(row.id)
+        if known is None or known.version != row.version:
+            return None
+        return known.marks.get(chosen(known.names, variables))
 
 
 def _narrowed(key: ContextKey, index: Index, number: str) -> ContextKey | ExtensionsKey:
@@ -312,7 +372,31 @@ def _narrowed(key: ContextKey, index: Index, number: str) -> ContextKey | Extens
     return key if reached is None else ExtensionsKey(key.context, reached)
 
 
-def _marks(rows: Iterable[Stored[Gateway]], reader: Reader) -> dict[int, str]:
+def _never(_: str) -> bool:
+    return False
+
+
+@dataclass(frozen=True, slots=True)
+class _Marked:
+    """The fingerprints of one version of a gateway, by the values that are put into it."""
+
+    version: int
+    names: frozenset[str]
+    marks: dict[Chosen, str]
+
+
+def _marks(
+    rows: Iterable[Stored[Gateway]], variables: Variables, reader: Reader
+) -> dict[int, tuple[frozenset[str], str]]:
     rows = list(rows)
-    opened = reader.opened({ref for row in rows for ref in secrets_of(row.value)})
-    return {row.id: reader.mark(row.value, opened) for row in rows}
+    needed = {ref for row in rows for ref in secrets_of(row.value)}
+    texts = (text for row in rows for text in texts_of(row.value.params, row.value.variables))
+    put = [variables[name].value.value for name in referred(texts) if name in variables]
+    needed |= {value for value in put if isinstance(value, SecretRef)}
+    opened = reader.opened(needed)
+    found = {}
+    for row in rows:
+        text = Expansion(variables, opened)
+        mark = reader.mark(row.value, opened, text)
+        found[row.id] = (frozenset(text.names), mark)
+    return found

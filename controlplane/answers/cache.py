@@ -10,8 +10,11 @@ Used from one thread only (the event loop's): no lock.
 from collections import OrderedDict
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
+from typing import TypeAlias
 
-from controlplane.answers.answer import Answer
+from controlplane.answers.answer import Answer, Names
+
+Kept: TypeAlias = Answer | Names
 
 _OVERHEAD = 700
 """Bytes that an entry costs besides its body: key, tokens, the objects themselves."""
@@ -19,7 +22,7 @@ _OVERHEAD = 700
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    answer: Answer
+    answer: Kept
     tokens: tuple[Hashable, ...]
     size: int
 
@@ -37,7 +40,7 @@ class Cache:
     def __len__(self) -> int:
         return len(self._entries)
 
-    def get(self, key: Hashable) -> Answer | None:
+    def get(self, key: Hashable) -> Kept | None:
         """The answer, still valid, or None."""
         entry = self._entries.get(key)
         if entry is None:
@@ -52,7 +55,7 @@ class Cache:
     def put(
         self,
         key: Hashable,
-        answer: Answer,
+        answer: Kept,
         *,
         guards: tuple[Hashable, ...],
         since: tuple[int, ...],
@@ -61,7 +64,7 @@ class Cache:
         """Keep the answer, unless a guard changed since; `tokens`: the changes that drop it again."""
         if self.generations(guards) != since:
             return False
-        size = len(answer.body) + _OVERHEAD
+        size = _OVERHEAD + (len(answer.body) if isinstance(answer, Answer) else 0)
         if size > self._limit:
             return False
         self._remove(key)

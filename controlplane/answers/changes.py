@@ -63,6 +63,8 @@ def sources(change: Change, catalogs: Collection[Catalog]) -> Iterator[Hashable]
         case Noun.CHATPLAN:
             yield "chatplans"
             yield from _of(catalogs, "chatplan", "chatplans", key)
+        case Noun.VARIABLE:
+            yield "acl"  # all else is kept under keys that say which values were put in
 
 
 def users(change: Change, catalogs: Collection[Catalog]) -> Iterator[Hashable]:

@@ -2,7 +2,10 @@
 
 from collections.abc import Iterable
 
-from controlplane.answers.dialect import document, expanding, literal, rewritten
+from lxml import etree
+
+from controlplane.answers.cutting import Cut, cut_down
+from controlplane.answers.dialect import Escape, document, expanding, literal, rewritten
 from controlplane.answers.fingerprint import Mark, marked
 from controlplane.answers.params import Opened, written
 from controlplane.desired.values import Acl, Document, Gateway, Profile
@@ -29,20 +32,21 @@ def sofia(
     settings: Document | None,
     opened: Opened,
     mark: Mark,
+    text: Escape = expanding,
 ) -> bytes:
     """sofia.conf with these profiles, each with these gateways, which get their `mark`.
 
     `settings` is the document that holds the global settings. Every profile has `<settings>`, be it
     empty: without, the switch fails to start it.
     """
-    lines = rewritten(settings.xml, opened, inner=True) if settings is not None else []
+    lines = rewritten(settings.xml, opened, inner=True, text=text) if settings is not None else []
     lines.append("<profiles>")
     for profile, gateways in profiles:
         lines += [f'<profile name="{literal(profile.name)}">', "<aliases>"]
         lines += [f'<alias name="{literal(alias)}"/>' for alias in profile.aliases]
         lines += ["</aliases>", "<gateways>"]
         for gateway in gateways:
-            lines += marked(gateway, opened, mark)
+            lines += marked(gateway, opened, mark, text)
         lines += ["</gateways>", "<domains>"]
         lines += [
             f'<domain name="{literal(domain.name)}"'
@@ -50,7 +54,7 @@ def sofia(
             for domain in profile.domains
         ]
         lines += ["</domains>", "<settings>"]
-        lines += written("param", profile.params, opened, expanding)
+        lines += written("param", profile.params, opened, text)
         lines += ["</settings>", "</profile>"]
     return configuration(SOFIA, [*lines, "</profiles>"])
 
@@ -62,14 +66,24 @@ def acl(lists: Iterable[Acl]) -> bytes:
         lines.append(f'<list name="{literal(value.name)}" default="{_verdict(value.default_allow)}">')
         for entry in value.entries:
             kind, what = ("cidr", entry.cidr) if entry.cidr is not None else ("domain", entry.domain or "")
-            lines.append(f'<node type="{_verdict(entry.allow)}" {kind}="{literal(what)}"/>')
+            lines.append(f'<node type="{_verdict(entry.allow)}" {kind}="{expanding(what)}"/>')
         lines.append("</list>")
     return configuration(ACL, [*lines, "</network-lists>"])
 
 
-def stored(value: Document, asked: str, opened: Opened) -> bytes:
-    """A document under the name that was asked for."""
-    return document("configuration", rewritten(value.xml, opened, name=asked))
+def stored(
+    value: Document, asked: str, opened: Opened, text: Escape = expanding, cut: Cut | None = None
+) -> tuple[bytes, bool]:
+    """A document under the name that was asked for, and whether it holds what it is cut down to."""
+    held = True
+
+    def cutting(root: etree._Element) -> None:
+        nonlocal held
+        if cut is not None:
+            held = cut_down(root, cut)
+
+    lines = rewritten(value.xml, opened, name=asked, text=text, cut=cutting)
+    return document("configuration", lines), held
 
 
 def probe(nonce: str | None) -> bytes:

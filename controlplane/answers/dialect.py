@@ -8,11 +8,11 @@ them either and the parser decodes them (switch_xml_decode).
 
 Two kinds of text exist:
 
-- `literal`: arrives in the switch exactly as typed. Users, groups, domains, gateways, ACL lists and
-  every name: what tenants can influence.
-- `expanding`: the same, but a well-formed `$${name}` is left for FreeSWITCH to expand. The parameters
-  of SIP profiles, documents and dialplan extensions: only operators write them, and FreeSWITCH's
-  own samples use `$${local_ip_v4}` and the like there.
+- `literal`: arrives in the switch exactly as typed. Users and what they hold, groups, domains, sealed
+  values and every name: what tenants can influence.
+- `expanding`: the same, but a well-formed `$${name}` is left for FreeSWITCH to expand (or is replaced before,
+  by `expansion`). SIP profiles, their gateways, ACL entries, documents and dialplan extensions: only
+  operators write them, and FreeSWITCH's own samples use `$${local_ip_v4}` and the like there.
 
 Neither can carry `<!`: when FreeSWITCH copies a user, its own writer stops escaping there
 (switch_xml_ampencode), so that the rest of the value could become markup.
@@ -24,6 +24,7 @@ from collections.abc import Callable, Iterator, Mapping
 from lxml import etree
 
 from controlplane.answers.errors import Unwritable
+from controlplane.desired.directives import directive
 from controlplane.desired.values import SecretRef
 
 Escape = Callable[[str], str]
@@ -78,11 +79,13 @@ def rewritten(
     name: str | None = None,
     inner: bool = False,
     text: Escape = expanding,
+    cut: Callable[[etree._Element], object] | None = None,
 ) -> list[str]:
     """A checked element, written anew in the dialect: one element a line. `text`: how it is told.
 
     `opened` gives the texts of `sealed:ID@VERSION` attributes, which are written literally. `name`
-    replaces the root's `name` attribute. `inner`: only what is inside the root. Comments are dropped.
+    replaces the root's `name` attribute. `inner`: only what is inside the root. `text` writes every other
+    value. `cut` may take elements out of the root first. Comments are dropped.
     Raises Unwritable for what the preprocessor would take as its own.
     """
     parser = etree.XMLParser(resolve_entities=False, no_network=True, remove_comments=True)
@@ -90,6 +93,8 @@ def rewritten(
         root = etree.fromstring(xml, parser)
     except etree.XMLSyntaxError as error:
         raise Unwritable(f"a stored element is not XML: {error}") from error
+    if cut is not None:
+        cut(root)
     if name is not None:
         root.set("name", name)
     if inner:
@@ -97,7 +102,10 @@ def rewritten(
     return list(_element(root, opened, text))
 
 
-def _element(element: "etree._Element", opened: Mapping[SecretRef, str], escape: Escape) -> Iterator[str]:
+def _element(element: etree._Element, opened: Mapping[SecretRef, str], escape: Escape) -> Iterator[str]:
+    if _is_directive(element):
+        yield _directive(element)
+        return
     tag = _name(element.tag)
     start = f"<{tag}" + "".join(
         f' {_name(key)}="{_attribute(value, opened, escape)}"' for key, value in element.attrib.items()
@@ -115,6 +123,17 @@ def _element(element: "etree._Element", opened: Mapping[SecretRef, str], escape:
         if child.tail and not child.tail.isspace():
             yield escape(child.tail)
     yield f"</{tag}>"
+
+
+def _is_directive(element: etree._Element) -> bool:
+    return str(element.tag).lower() == "x-pre-process"
+
+
+def _directive(element: etree._Element) -> str:
+    """What a setting allowed an operator to write, on a line of its own; nothing decodes it, so nothing is
+    escaped (checked when it was written: `desired.directives`)."""
+    found = directive(element)
+    return f'<X-PRE-PROCESS cmd="{found.command}" data="{found.data}"/>'
 
 
 def _name(name: object) -> str:

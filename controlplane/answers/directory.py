@@ -7,37 +7,79 @@ lists, user gateways) see no user outside of a group.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
+from controlplane.answers.credentials import Credential, credential, without_password
 from controlplane.answers.dialect import document, literal, rewritten
 from controlplane.answers.fingerprint import Mark, marked, secrets_of
-from controlplane.answers.params import Opened, clear, container, last, merged, refs
-from controlplane.desired.values import Domain, Group, Param, Params, SecretRef, User
+from controlplane.answers.params import Opened, container, merged, refs
+from controlplane.answers.routes import Login
+from controlplane.desired.values import Domain, Group, Params, SecretRef, User
 
 Groups = Mapping[str, Group]
 """The groups of one domain by name."""
 
 _NO_GROUP = "default"
-_REFUSE_EMPTY = Param("allow-empty-password", "false")
+_LISTED = frozenset(
+    {"directory-visible", "directory-exten-visible", "effective_caller_id_name", "directory_full_name"}
+)
+
+
+class Told(NamedTuple):
+    """A user's answer. `cacheable`: the switch may keep it. `by_login`: it holds for one login alone."""
+
+    body: bytes
+    cacheable: bool
+    by_login: bool
 
 
 def bare(domain: Domain, opened: Opened) -> bytes:
     """The domain with what it gives its users, and none of them: for who asks for a user unknown."""
-    return document("directory", _domain(domain, opened, []))
+    return document("directory", _domain(domain, opened, [], bare=domain.hash_passwords))
 
 
 def one_user(
-    domain: Domain, groups: Groups, user: User, opened: Opened, *, cacheable: int | None = None
-) -> bytes:
-    """The whole user. `cacheable`: for how many ms the switch may keep him; None: not at all."""
+    domain: Domain,
+    groups: Groups,
+    user: User,
+    opened: Opened,
+    *,
+    login: Login | None = None,
+    cacheable: int | None = None,
+) -> Told:
+    """The whole user, and that he is in his further groups (mod_commands.c, in_group_function).
+
+    `login`: the one that the switch checks. `cacheable`: for how many ms the switch may keep him; None: not
+    at all. Not kept either is what is good for one login: the switch would use it for others.
+    """
     first = user.groups[0] if user.groups else _NO_GROUP
-    lines = _user(domain, groups, first, user, opened, cacheable)
-    return document("directory", _domain(domain, opened, _group(first, groups.get(first), lines, opened)))
+    secret = credential(domain, groups, user, opened, login or Login(user.name, domain.name))
+    keeping = None if secret.by_login else cacheable
+    lines = _group(first, groups, _user(groups, first, user, opened, secret, keeping), opened, secret.hides)
+    for name in user.groups[1:]:
+        pointer = f'<user id="{literal(user.name)}" type="pointer"/>'
+        lines += [f'<group name="{literal(name)}">', "<users>", pointer, "</users>", "</group>"]
+    body = document("directory", _domain(domain, opened, lines, bare=secret.hides))
+    return Told(body, keeping is not None, secret.by_login)
 
 
 def one_group(domain: Domain, groups: Groups, name: str, users: Sequence[User], opened: Opened) -> bytes:
     """The group with all its whole users, each merged as when he is asked for alone."""
-    lines = [line for user in users for line in _user(domain, groups, name, user, opened, None)]
-    return document("directory", _domain(domain, opened, _group(name, groups.get(name), lines, opened)))
+    return _with_users(domain, groups, {name: users}, opened)
+
+
+def everybody(domain: Domain, groups: Groups, users: Sequence[User], opened: Opened) -> bytes:
+    """The whole domain, each user in his first group (mod_voicemail.c, voicemail_inject)."""
+    return _with_users(domain, groups, _by_group(users), opened)
+
+
+def listed(domain: Domain, groups: Groups, users: Sequence[User], opened: Opened) -> bytes:
+    """Every user with what mod_directory makes his entry of (generate_sql_entry_for_user)."""
+    by_group = {
+        name: [line for user in some for line in _entry(groups, user, opened)]
+        for name, some in _by_group(users).items()
+    }
+    return document("directory", _named(domain, by_group))
 
 
 def network_list(domain: Domain, users: Sequence[User]) -> bytes:
@@ -79,15 +121,16 @@ def names(domains: Iterable[Domain]) -> bytes:
 
 def secrets_of_domain(domain: Domain) -> set[SecretRef]:
     """The sealed values that stand in every answer about the domain."""
-    return refs(domain.params, domain.variables)
+    return refs(domain.params, domain.variables, domain.profile_variables)
 
 
 def secrets_of_user(domain: Domain, groups: Groups, user: User) -> set[SecretRef]:
     """The sealed values that an answer about the user may need."""
     given = [groups[name] for name in user.groups if name in groups]
     return secrets_of_domain(domain).union(
-        refs(user.params, user.variables),
-        *(refs(group.params, group.variables) for group in given),
+        refs(user.params, user.variables, user.profile_variables),
+        (one.hash for one in user.a1_hashes if isinstance(one.hash, SecretRef)),
+        *(refs(group.params, group.variables, group.profile_variables) for group in given),
     )
 
 
@@ -101,11 +144,41 @@ def elements(user: User) -> list[str]:
     return [line for one in user.elements for line in rewritten(one, {}, text=literal)]
 
 
-def _domain(domain: Domain, opened: Opened, groups: list[str]) -> list[str]:
+def secrets_of_listed(groups: Groups, users: Iterable[User]) -> set[SecretRef]:
+    """The sealed values in these users' entries."""
+    return {ref for user in users for ref in refs(*_listed(groups, user))}
+
+
+def _with_users(
+    domain: Domain, groups: Groups, by_group: Mapping[str, Sequence[User]], opened: Opened
+) -> bytes:
+    lines: list[str] = []
+    hides = domain.hash_passwords
+    for name, users in by_group.items():
+        inside: list[str] = []
+        for user in users:
+            secret = credential(domain, groups, user, opened, Login(user.name, domain.name))
+            hides = hides or secret.hides
+            inside += _user(groups, name, user, opened, secret, None)
+        lines += _group(name, groups, inside, opened, hides)
+    return document("directory", _domain(domain, opened, lines, bare=hides))
+
+
+def _by_group(users: Iterable[User]) -> dict[str, list[User]]:
+    found: dict[str, list[User]] = {}
+    for user in users:
+        found.setdefault(user.groups[0] if user.groups else _NO_GROUP, []).append(user)
+    return found
+
+
+def _domain(domain: Domain, opened: Opened, groups: list[str], *, bare: bool) -> list[str]:
+    """`bare`: without a password that it gives."""
+    params = without_password(domain.params) if bare else domain.params
     head = [
         f'<domain name="{literal(domain.name)}">',
-        *container("params", "param", domain.params, opened),
+        *container("params", "param", params, opened),
         *container("variables", "variable", domain.variables, opened),
+        *container("profile-variables", "variable", domain.profile_variables, opened),
     ]
     return [*head, "<groups>", *groups, "</groups>", "</domain>"] if groups else [*head, "</domain>"]
 
@@ -121,28 +194,28 @@ def _named(domain: Domain, by_group: dict[str, list[str]]) -> list[str]:
     return [*lines, "</groups>", "</domain>"]
 
 
-def _group(name: str, group: Group | None, users: list[str], opened: Opened) -> list[str]:
+def _group(name: str, groups: Groups, users: list[str], opened: Opened, bare: bool) -> list[str]:
+    start, end = [f'<group name="{literal(name)}">'], ["<users>", *users, "</users>", "</group>"]
+    group = groups.get(name)
+    if group is None:
+        return start + end
     return [
-        f'<group name="{literal(name)}">',
-        *(container("params", "param", group.params, opened) if group else ()),
-        *(container("variables", "variable", group.variables, opened) if group else ()),
-        "<users>",
-        *users,
-        "</users>",
-        "</group>",
+        *start,
+        *container("params", "param", without_password(group.params) if bare else group.params, opened),
+        *container("variables", "variable", group.variables, opened),
+        *container("profile-variables", "variable", group.profile_variables, opened),
+        *end,
     ]
 
 
 def _user(
-    domain: Domain, groups: Groups, within: str, user: User, opened: Opened, cacheable: int | None
+    groups: Groups, within: str, user: User, opened: Opened, secret: Credential, cacheable: int | None
 ) -> list[str]:
-    given = [(name, groups[name]) for name in user.groups if name in groups]
-    params = merged(user.params, [(group.params, name != within) for name, group in given])
-    variables = merged(user.variables, [(group.variables, name != within) for name, group in given])
-    below = [(group.params, True) for _, group in given]
-    if not _authenticates(merged(user.params, [*below, (domain.params, True)]), opened):
-        # Without password and a1-hash the switch lets anyone in, unless told not to (sofia_reg.c:3327).
-        params = (*(param for param in params if param.name.lower() != _REFUSE_EMPTY.name), _REFUSE_EMPTY)
+    given = [(name != within, groups[name]) for name in user.groups if name in groups]
+    params = merged(user.params, [(group.params, apart) for apart, group in given])
+    if secret.hides:
+        params = without_password(params)
+    params = (*params, *secret.extra)
     start = f'<user id="{literal(user.name)}"'
     if user.number_alias is not None:
         start += f' number-alias="{literal(user.number_alias)}"'
@@ -150,18 +223,35 @@ def _user(
         start += f' cidr="{literal(user.cidr)}"'
     if cacheable is not None:
         start += f' cacheable="{cacheable}"'
+    variables = merged(user.variables, [(group.variables, apart) for apart, group in given])
+    profile = merged(user.profile_variables, [(group.profile_variables, apart) for apart, group in given])
     return [
         f"{start}>",
         *container("params", "param", params, opened),
         *container("variables", "variable", variables, opened),
+        *container("profile-variables", "variable", profile, opened),
         *elements(user),
         "</user>",
     ]
 
 
-def _authenticates(params: Params, opened: Opened) -> bool:
-    """Whether there is anything that a caller would have to know."""
-    return any(
-        param is not None and clear(param.value, opened) != ""
-        for param in (last(params, "password"), last(params, "a1-hash"))
+def _listed(groups: Groups, user: User) -> tuple[Params, Params]:
+    # mod_directory merges nothing itself.
+    given = [groups[name] for name in user.groups if name in groups]
+    params = merged(user.params, [(group.params, True) for group in given])
+    variables = merged(user.variables, [(group.variables, True) for group in given])
+    return (
+        tuple(param for param in params if param.name.lower() in _LISTED),
+        tuple(variable for variable in variables if variable.name.lower() in _LISTED),
     )
+
+
+def _entry(groups: Groups, user: User, opened: Opened) -> list[str]:
+    params, variables = _listed(groups, user)
+    alias = f' number-alias="{literal(user.number_alias)}"' if user.number_alias is not None else ""
+    return [
+        f'<user id="{literal(user.name)}"{alias}>',
+        *container("params", "param", params, opened),
+        *container("variables", "variable", variables, opened),
+        "</user>",
+    ]

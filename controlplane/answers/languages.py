@@ -10,16 +10,16 @@ from functools import lru_cache
 
 from lxml import etree
 
-from controlplane.answers.dialect import document, rewritten
+from controlplane.answers.dialect import Escape, document, expanding, rewritten
 from controlplane.desired.values import Language
 
 
-def languages(values: Iterable[Language], section: str, macro: str) -> bytes:
+def languages(values: Iterable[Language], section: str, macro: str, text: Escape = expanding) -> bytes:
     """The languages, with only the macros of that name (in lower case), or all when it is empty."""
     trees = [_narrowed(etree.fromstring(value.xml), macro) for value in values]
     if section == "languages":
-        return document(section, [line for tree in trees for line in _lines(tree)])
-    lines = [line for tree in trees for line in _lines(_phrases(tree))]
+        return document(section, [line for tree in trees for line in _lines(tree, text)])
+    lines = [line for tree in trees for line in _lines(_phrases(tree), text)]
     return document(section, ["<macros>", *lines, "</macros>"])
 
 
@@ -55,5 +55,5 @@ def _phrases(tree: etree._Element) -> etree._Element:
     return older
 
 
-def _lines(tree: etree._Element) -> list[str]:
-    return rewritten(etree.tostring(tree, encoding="unicode"), {})
+def _lines(tree: etree._Element, text: Escape) -> list[str]:
+    return rewritten(etree.tostring(tree, encoding="unicode"), {}, text=text)

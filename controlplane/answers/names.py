@@ -64,6 +64,7 @@ def _asking(section: str, name: str) -> Question:
 REASONS: Mapping[str, str] = {
     "user": "the user, with what his domain and groups give him",
     "domain": "the domain, without users",
+    "everybody": "the domain with all its users",
     "group": "the group with all its users",
     "network-list": "the domain's users that have a cidr",
     "gateways": "the domains by name, with the users that hold gateways",

@@ -1,5 +1,6 @@
 """`<params>` and `<variables>`: written, and merged the way FreeSWITCH merges them."""
 
+import hashlib
 from collections.abc import Iterable, Mapping
 
 from controlplane.answers.dialect import Escape, literal
@@ -33,6 +34,12 @@ def container(name: str, tag: str, params: Params, opened: Opened, text: Escape 
     """`written` within `<name>`; nothing at all when there are none."""
     lines = written(tag, params, opened, text)
     return [f"<{name}>", *lines, f"</{name}>"] if lines else []
+
+
+def hashed(username: str, realm: str, password: str) -> str:
+    """The a1-hash by which the switch checks a digest in place of the password (RFC 7616, 3.4.2)."""
+    text = f"{username}:{realm}:{password}".encode(errors="surrogateescape")
+    return hashlib.md5(text, usedforsecurity=False).hexdigest()
 
 
 def merged(own: Params, below: Iterable[tuple[Params, bool]]) -> Params:

@@ -20,8 +20,14 @@ _FRONT = re.compile("hostname=([^&]*)&section=([^&]*)&tag_name=([^&]*)&key_name=
 _PHRASES = re.compile("&(lang|macro_name|hostname|section)=([^&]*)")
 _DOUBLED = re.compile("&(hostname|section)=([^&]*)")
 _WANTED = {
-    "directory": re.compile("&(action|purpose|key|user|domain|group_name|group|hostname|section)=([^&]*)"),
-    "configuration": re.compile("&(profile|gateway|hostname|section)=([^&]*)"),
+    "directory": re.compile(
+        "&(action|purpose|key|user|domain|group_name|group|sip_auth_username|sip_auth_realm"
+        "|Event-Calling-Function|hostname|section)=([^&]*)"
+    ),
+    "configuration": re.compile(
+        "&(profile|gateway|Menu-Name|CC-Queue|profile_name|conference_name|presence|Controls"
+        "|hostname|section)=([^&]*)"
+    ),
     # Hunt-*: the profile that is hunted with; Caller-*: the channel's own, which a transfer leaves behind
     # (mod_dialplan_xml.c, dialplan_xml_locate). So only the hunted number tells what can match.
     "dialplan": re.compile("&(Hunt-Context|Caller-Context|Hunt-Destination-Number|hostname|section)=([^&]*)"),
@@ -34,7 +40,8 @@ _WANTED = {
 class Question(NamedTuple):
     """One lookup. Missing and empty parameters are both empty.
 
-    Texts that are not UTF-8 hold surrogates (PEP 383) and so equal no stored name.
+    Texts that are not UTF-8 hold surrogates (PEP 383) and so equal no stored name. `auth_user` and `realm`
+    are those of the digest that the switch checks, `function` the one of its functions that asks.
     """
 
     hostname: str
@@ -54,6 +61,14 @@ class Question(NamedTuple):
     number: str = ""
     lang: str = ""
     macro: str = ""
+    auth_user: str = ""
+    realm: str = ""
+    function: str = ""
+    menu: str = ""
+    queue: str = ""
+    conference_profile: str = ""
+    controls: str = ""
+    presence: str = ""
 
 
 def read(form: bytes) -> Question:
@@ -81,11 +96,24 @@ def read(form: bytes) -> Question:
             get("user", ""),
             get("domain", ""),
             get("group_name", "") or get("group", ""),
+            auth_user=get("sip_auth_username", ""),
+            realm=get("sip_auth_realm", ""),
+            function=get("Event-Calling-Function", ""),
+        )
+    if section == "configuration":
+        return Question(
+            *front,
+            profile=get("profile", ""),
+            gateway=get("gateway", ""),
+            menu=get("Menu-Name", ""),
+            queue=get("CC-Queue", ""),
+            # Without the conference's name it is another profile that is meant.
+            conference_profile=get("profile_name", "") if "conference_name" in found else "",
+            controls=get("Controls", ""),
+            presence=get("presence", ""),
         )
     return Question(
         *front,
-        profile=get("profile", ""),
-        gateway=get("gateway", ""),
         context=get("Hunt-Context", "") or get("Caller-Context", "") or get("context", ""),
         number=get("Hunt-Destination-Number", ""),
         lang=get("lang", ""),

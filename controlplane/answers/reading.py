@@ -6,6 +6,7 @@ from typing import Protocol, TypeVar
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
+from controlplane.answers.dialect import Escape, literal
 from controlplane.answers.errors import Unanswerable
 from controlplane.answers.fingerprint import fingerprint
 from controlplane.answers.params import Opened
@@ -31,8 +32,8 @@ class StoreReader:
         """The user of that id, else of that number-alias; `by_alias`: the other way round."""
         return rows.user(self._session, domain, name, alias_first=by_alias)
 
-    def users(self, domain: int, group: str) -> Collection[Stored[User]]:
-        """The users of a group, by name."""
+    def users(self, domain: int, group: str | None) -> Collection[Stored[User]]:
+        """The users of a group, by name; of the whole domain without."""
         return rows.users_of(self._session, domain, group)
 
     def everybody(self, domain: int) -> Collection[Stored[User]]:
@@ -63,9 +64,9 @@ class StoreReader:
         """The texts of sealed values; no query when there are none."""
         return rows.secrets(self._session, self._vault, secrets) if secrets else {}
 
-    def mark(self, gateway: Gateway | UserGateway, opened: Opened) -> str:
-        """The gateway's fingerprint."""
-        return fingerprint(gateway, opened, self._vault.fingerprint_key())
+    def mark(self, gateway: Gateway | UserGateway, opened: Opened, text: Escape = literal) -> str:
+        """The gateway's fingerprint, its values as `text` writes them."""
+        return fingerprint(gateway, opened, self._vault.fingerprint_key(), text)
 
 
 class MaskedReader(StoreReader):
@@ -75,7 +76,7 @@ class MaskedReader(StoreReader):
         """A mask in place of every sealed value."""
         return dict.fromkeys(secrets, MASK)
 
-    def mark(self, gateway: Gateway | UserGateway, opened: Opened) -> str:
+    def mark(self, gateway: Gateway | UserGateway, opened: Opened, text: Escape = literal) -> str:
         """A mask: the true one cannot be told without the secrets."""
         return MASK
 

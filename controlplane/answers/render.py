@@ -5,11 +5,14 @@ stands in the catalog costs none, so that configuration without secrets is answe
 """
 
 from collections.abc import Collection, Hashable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any, Protocol
 
 from controlplane.answers import chatplan, configuration, dialplan, directory, languages
 from controlplane.answers.answer import Row
+from controlplane.answers.dialect import Escape, literal
+from controlplane.answers.expansion import Expansion
 from controlplane.answers.fingerprint import secrets_of
 from controlplane.answers.params import Opened, refs
 from controlplane.answers.routes import (
@@ -18,10 +21,12 @@ from controlplane.answers.routes import (
     ContextKey,
     DocumentKey,
     DomainKey,
+    EverybodyKey,
     ExtensionsKey,
     GatewaysKey,
     GroupKey,
     LanguageKey,
+    Login,
     NamesKey,
     NetworkListKey,
     Routes,
@@ -31,6 +36,7 @@ from controlplane.answers.routes import (
 )
 from controlplane.desired.reach import Reach
 from controlplane.desired.values import Extension, Gateway, Scope, SecretRef, Stored, User, UserGateway
+from controlplane.desired.variables import refers, texts_of
 
 LONGEST_CACHE_MS = 2_147_483
 """A longer `cacheable` overflows in the switch (switch_xml.c, switch_xml_locate_user_merged)."""
@@ -44,8 +50,8 @@ class Reader(Protocol):
     def user(self, domain: int, name: str, by_alias: bool) -> Stored[User] | None:
         """The user of that id, else of that number-alias; `by_alias`: the other way round."""
 
-    def users(self, domain: int, group: str) -> Collection[Stored[User]]:
-        """The users of a group, by name."""
+    def users(self, domain: int, group: str | None) -> Collection[Stored[User]]:
+        """The users of a group, by name; of the whole domain without."""
 
     def users_with_cidr(self, domain: int) -> Collection[Stored[User]]:
         """The users that have a cidr."""
@@ -65,17 +71,25 @@ class Reader(Protocol):
     def opened(self, secrets: Collection[SecretRef]) -> Opened:
         """The texts of sealed values."""
 
-    def mark(self, gateway: Gateway | UserGateway, opened: Opened) -> str:
-        """The gateway's fingerprint."""
+    def mark(self, gateway: Gateway | UserGateway, opened: Opened, text: Escape = literal) -> str:
+        """The gateway's fingerprint, its values as `text` writes them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """An answer's body, the rows it was made of, and the changes that make it stale."""
+    """An answer's XML, what it was made of, and the changes that make it stale.
+
+    `names`: the variables that it refers to. `lasting`: worth keeping, for what was asked for is there.
+    `cacheable`, `by_login`: as in `Answer`.
+    """
 
     body: bytes
     rows: tuple[Row, ...]
     tokens: tuple[Hashable, ...]
+    names: frozenset[str] = frozenset()
+    lasting: bool = True
+    cacheable: bool = False
+    by_login: bool = False
 
 
 def render(routes: Routes, key: SharedKey, reader: Reader) -> Rendered:
@@ -84,16 +98,13 @@ def render(routes: Routes, key: SharedKey, reader: Reader) -> Rendered:
         case GroupKey():
             return _group(routes, key, reader)
         case ContextKey(context=context):
-            return _context(routes, key, context, reader.extensions(context))
-        case ExtensionsKey(context=context, extensions=ids):
-            return _context(routes, key, context, reader.extensions_of_ids(ids) if ids else ())
+            return _context(routes, key, reader.extensions(context), reader)
+        case ExtensionsKey(extensions=ids):
+            return _context(routes, key, reader.extensions_of_ids(ids) if ids else (), reader)
         case ChatplanKey():
-            plans = routes.chatplans_of(key)
-            return Rendered(chatplan.chatplans(row.value for row in plans), _rows(plans), guards(key))
-        case LanguageKey(section=section, macro=macro):
-            spoken = routes.languages_of(key)
-            body = languages.languages((row.value for row in spoken), section, macro)
-            return Rendered(body, _rows(spoken), guards(key))
+            return _chatplans(routes, key, reader)
+        case LanguageKey():
+            return _languages(routes, key, reader)
         case SofiaKey():
             return _sofia(routes, key, reader)
         case DocumentKey():
@@ -104,6 +115,8 @@ def render(routes: Routes, key: SharedKey, reader: Reader) -> Rendered:
             domain = routes.domain(domain_id)
             opened = reader.opened(directory.secrets_of_domain(domain.value))
             return Rendered(directory.bare(domain.value, opened), _rows([domain]), guards(key))
+        case EverybodyKey():
+            return _everybody(routes, key, reader)
         case NetworkListKey(domain=domain_id):
             domain = routes.domain(domain_id)
             users = reader.users_with_cidr(domain_id)
@@ -117,8 +130,13 @@ def render(routes: Routes, key: SharedKey, reader: Reader) -> Rendered:
             return Rendered(configuration.acl(row.value for row in lists), _rows(lists), guards(key))
 
 
-def render_user(routes: Routes, key: UserKey, reader: Reader) -> Rendered | None:
-    """Render a user's answer; None for one whom the domain does not have. Raises Unwritable."""
+def render_user(
+    routes: Routes, key: UserKey, login: Login | None, longest: int, reader: Reader
+) -> Rendered | None:
+    """Render a user's answer; None for one whom the domain does not have. Raises Unwritable.
+
+    `login`: the one that the switch checks. `longest`: the most ms for which the switch may keep a user.
+    """
     if len(key.name) > _LONGEST_NAME or not _storable(key.name):
         return None
     user = reader.user(key.domain, key.name, key.by_alias)
@@ -129,15 +147,18 @@ def render_user(routes: Routes, key: UserKey, reader: Reader) -> Rendered | None
     values = {name: row.value for name, row in groups.items()}
     opened = reader.opened(directory.secrets_of_user(domain.value, values, user.value))
     keeping = user.value.cacheable if user.value.cacheable is not None else domain.value.cacheable
-    body = directory.one_user(
+    told = directory.one_user(
         domain.value,
         values,
         user.value,
         opened,
-        cacheable=min(keeping, LONGEST_CACHE_MS) if keeping and key.caches else None,
+        login=login,
+        cacheable=min(keeping, longest, LONGEST_CACHE_MS) if keeping and longest and key.caches else None,
     )
     tokens = (("domain", key.domain), *user_tokens(key.domain, user.value), ("user", key.domain, key.name))
-    return Rendered(body, _rows([domain]) + _rows(given) + _rows([user]), tuple(dict.fromkeys(tokens)))
+    used = _rows([domain]) + _rows(given) + _rows([user])
+    made = Rendered(told.body, used, tuple(dict.fromkeys(tokens)))
+    return replace(made, cacheable=told.cacheable, by_login=told.by_login)
 
 
 def user_tokens(domain: int, user: User) -> tuple[Hashable, ...]:
@@ -165,18 +186,62 @@ def _group(routes: Routes, key: GroupKey, reader: Reader) -> Rendered:
     return Rendered(body, _rows([domain]) + _rows(groups.values()) + _rows(users), guards(key))
 
 
+def _everybody(routes: Routes, key: EverybodyKey, reader: Reader) -> Rendered:
+    domain, groups = routes.domain(key.domain), routes.groups(key.domain)
+    rows = reader.users(key.domain, None)
+    values = {name: row.value for name, row in groups.items()}
+    users = [row.value for row in rows]
+    if key.listed:
+        opened = reader.opened(directory.secrets_of_listed(values, users))
+        body = directory.listed(domain.value, values, users, opened)
+    else:
+        needed = {ref for user in users for ref in directory.secrets_of_user(domain.value, values, user)}
+        opened = reader.opened(needed | directory.secrets_of_domain(domain.value))
+        body = directory.everybody(domain.value, values, users, opened)
+    return Rendered(body, _rows([domain]) + _rows(groups.values()) + _rows(rows), guards(key))
+
+
+def _expanding(
+    routes: Routes, reader: Reader, needed: Iterable[SecretRef], texts: Iterable[str]
+) -> Expansion:
+    """What puts the node's variables into these texts; it holds the opened secrets, `needed` ones too."""
+    refs = set(needed)
+    if routes.sealed and any(map(refers, texts)):
+        refs |= routes.sealed
+    return Expansion(routes.view.variables, reader.opened(refs))
+
+
 def _context(
-    routes: Routes, key: SharedKey, context: int, extensions: Collection[Stored[Extension]]
+    routes: Routes,
+    key: ContextKey | ExtensionsKey,
+    extensions: Collection[Stored[Extension]],
+    reader: Reader,
 ) -> Rendered:
-    row = routes.context(context)
-    body = dialplan.context(row.value, (extension.value for extension in extensions))
-    return Rendered(body, _rows([row]) + _rows(extensions), guards(key))
+    context = routes.context(key.context)
+    text = _expanding(routes, reader, (), (row.value.xml for row in extensions))
+    body = dialplan.context(context.value, (row.value for row in extensions), text)
+    return Rendered(body, _rows([context]) + _rows(extensions), guards(key), frozenset(text.names))
+
+
+def _chatplans(routes: Routes, key: ChatplanKey, reader: Reader) -> Rendered:
+    rows = routes.chatplans_of(key)
+    text = _expanding(routes, reader, (), (row.value.xml for row in rows))
+    body = chatplan.chatplans((row.value for row in rows), text)
+    return Rendered(body, _rows(rows), guards(key), frozenset(text.names))
+
+
+def _languages(routes: Routes, key: LanguageKey, reader: Reader) -> Rendered:
+    rows = routes.languages_of(key)
+    text = _expanding(routes, reader, (), (row.value.xml for row in rows))
+    body = languages.languages((row.value for row in rows), key.section, key.macro, text)
+    return Rendered(body, _rows(rows), guards(key), frozenset(text.names))
 
 
 def _document(routes: Routes, key: DocumentKey, reader: Reader) -> Rendered:
     document = routes.document(key.document)
-    opened = reader.opened(document.value.secrets)
-    return Rendered(configuration.stored(document.value, key.asked, opened), _rows([document]), guards(key))
+    text = _expanding(routes, reader, document.value.secrets, [document.value.xml])
+    body, held = configuration.stored(document.value, key.asked, text.opened, text, key.cut)
+    return Rendered(body, _rows([document]), guards(key), frozenset(text.names), lasting=held)
 
 
 def _sofia(routes: Routes, key: SofiaKey, reader: Reader) -> Rendered:
@@ -188,10 +253,17 @@ def _sofia(routes: Routes, key: SofiaKey, reader: Reader) -> Rendered:
         if key.gateway in ("", name) and key.profile in ("", row.value.profile)
     ]
     settings = routes.documents.get(configuration.SOFIA)
-    opened = reader.opened(
+    text = _expanding(
+        routes,
+        reader,
         {ref for row in profiles for ref in refs(row.value.params)}
         | {ref for row in gateways for ref in secrets_of(row.value)}
-        | set(settings.value.secrets if settings is not None else ())
+        | set(settings.value.secrets if settings is not None else ()),
+        chain(
+            (settings.value.xml,) if settings is not None else (),
+            texts_of(*(row.value.params for row in profiles)),
+            texts_of(*(params for row in gateways for params in (row.value.params, row.value.variables))),
+        ),
     )
     body = configuration.sofia(
         (
@@ -199,11 +271,12 @@ def _sofia(routes: Routes, key: SofiaKey, reader: Reader) -> Rendered:
             for row in profiles
         ),
         settings.value if settings is not None else None,
-        opened,
-        lambda gateway: reader.mark(gateway, opened),
+        text.opened,
+        lambda gateway: reader.mark(gateway, text.opened, text),
+        text,
     )
     used = _rows(profiles) + _rows(gateways) + (_rows([settings]) if settings is not None else ())
-    return Rendered(body, used, guards(key))
+    return Rendered(body, used, guards(key), frozenset(text.names))
 
 
 def _gateways(routes: Routes, key: GatewaysKey, reader: Reader) -> Rendered:
@@ -233,7 +306,7 @@ def guards(key: UserKey | SharedKey) -> tuple[Hashable, ...]:
             return ("domain", domain), ("users", domain)
         case DomainKey(domain=domain):
             return (("domain", domain),)
-        case GroupKey(domain=domain) | NetworkListKey(domain=domain):
+        case GroupKey(domain=domain) | NetworkListKey(domain=domain) | EverybodyKey(domain=domain):
             return ("domain", domain), ("users", domain)
         case GatewaysKey(node=node):
             return ("node", node), "gateways"

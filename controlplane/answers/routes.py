@@ -6,20 +6,32 @@ that would else be equal as tuples.
 """
 
 from collections.abc import Callable, Mapping
-from typing import NamedTuple, TypeAlias, TypeVar
+from typing import NamedTuple, TypeAlias, TypeVar, final
 
 from controlplane.answers.configuration import ACL, PROBE, SOFIA, names_serving
+from controlplane.answers.cutting import Cut, cut_for
+from controlplane.answers.expansion import chosen
 from controlplane.answers.languages import names
 from controlplane.answers.question import Question
 from controlplane.desired.catalog import NodeView
-from controlplane.desired.values import Chatplan, Context, Document, Domain, Group, Language, Stored, Value
+from controlplane.desired.values import (
+    Chatplan,
+    Context,
+    Document,
+    Domain,
+    Group,
+    Language,
+    SecretRef,
+    Stored,
+    Value,
+)
 
 V = TypeVar("V", bound=Value)
 
 UNKNOWN = "\0"
 """Stands for every name of a profile, gateway or macro that is none: no row has it."""
 
-_EVERY = "_all_"  # what `sofia profile P startgw _all_` asks for
+_EVERY = "_all_"  # what `sofia profile P startgw _all_` and `vm_inject domain=D` ask for
 
 
 class UserKey(NamedTuple):
@@ -45,6 +57,14 @@ class GroupKey(NamedTuple):
     domain: int
     name: str
     kind: str = "group"
+
+
+class EverybodyKey(NamedTuple):
+    """A domain with all its users. `listed`: only what a directory of names is made of."""
+
+    domain: int
+    listed: bool
+    kind: str = "everybody"
 
 
 class NetworkListKey(NamedTuple):
@@ -125,13 +145,15 @@ class AclKey(NamedTuple):
 
 
 class DocumentKey(NamedTuple):
-    """A document under the name asked for."""
+    """A document under the name asked for, cut down to what will be read of it."""
 
     document: int
     asked: str
+    cut: Cut | None = None
     kind: str = "document"
 
 
+@final
 class ProbeKey(NamedTuple):
     """The probe document; never kept."""
 
@@ -142,6 +164,7 @@ class ProbeKey(NamedTuple):
 SharedKey: TypeAlias = (
     DomainKey
     | GroupKey
+    | EverybodyKey
     | NetworkListKey
     | GatewaysKey
     | NamesKey
@@ -154,6 +177,21 @@ SharedKey: TypeAlias = (
     | DocumentKey
 )
 """What has an answer whatever stands in the database."""
+
+
+class Login(NamedTuple):
+    """The username and realm of the digest that the switch checks."""
+
+    username: str
+    realm: str
+
+
+def login_of(question: Question) -> tuple[Login, bool]:
+    """The login of a user's lookup, and whether it is the one that goes without saying."""
+    usual = Login(question.user, question.domain or question.key_value)
+    login = Login(question.auth_user or usual.username, question.realm or usual.realm)
+    return login, login == usual
+
 
 AnyKey: TypeAlias = UserKey | SharedKey | ProbeKey
 
@@ -180,6 +218,11 @@ class Routes:
         for (domain, group), row in view.groups.items():
             self._groups.setdefault(domain, {})[group] = row
         self._profiles = {name.lower(): name for name in view.profiles}
+        self.sealed = frozenset(
+            row.value.value for row in view.variables.values() if isinstance(row.value.value, SecretRef)
+        )
+        self.chosen = chosen(view.variables, view.variables)
+        """Every value of the node."""
 
     def key(self, question: Question, may_cache: Callable[[str], bool]) -> AnyKey | None:
         """The key of the question's answer; None: we own nothing by that name.
@@ -250,6 +293,8 @@ class Routes:
     def _directory(self, question: Question, may_cache: Callable[[str], bool]) -> AnyKey | None:
         name = question.key_value
         domain = self.domains.get(name) or self.domains.get(name.lower())
+        if domain is not None and question.purpose == "publish-vm" and question.user == _EVERY:
+            return EverybodyKey(domain.id, listed=False)
         if domain is not None and question.user:
             spelled = name == domain.value.name == (question.domain or name)
             by_alias = question.key == "number-alias"
@@ -263,6 +308,8 @@ class Routes:
             return NamesKey(self.node) if not name and self.domains else None
         if question.purpose == "network-list":
             return NetworkListKey(domain.id)
+        if question.function == "populate_database":
+            return EverybodyKey(domain.id, listed=True)
         if question.group:
             group = self.view.groups.get((domain.value.name, question.group))
             return GroupKey(domain.id, question.group) if group is not None else DomainKey(domain.id)
@@ -286,7 +333,7 @@ class Routes:
         for candidate in names_serving(name):
             document = self.documents.get(candidate)
             if document is not None:
-                return DocumentKey(document.id, question.key_value)
+                return DocumentKey(document.id, question.key_value, cut_for(name, question))
         return None
 
 

@@ -5,6 +5,8 @@
 - `description` attributes, which the switch does not read;
 - of sofia.conf: profiles and gateways other than the ones asked for;
 - of a network list: all but `id` and `cidr` of the users (switch_core.c, switch_load_network_lists);
+- pointers, which no lookup of a user takes for one (switch_xml.c, find_user_in_tag);
+- of conference.conf: what the request will not be answered from (`controlplane.answers.cutting`);
 - of users that hold gateways, when gateways are asked for: all but these;
 - `allow-empty-password`, which a user without credentials gets;
 - the length of `cacheable`, where the recorded one is no number;
@@ -27,6 +29,7 @@ def masked(
     purpose: str = "",
     number: str = "",
     macro: str = "",
+    only: tuple[str, str] = ("", ""),
     counted: bool = True,
 ) -> Element:
     """The element without what does not count; see above."""
@@ -47,6 +50,12 @@ def masked(
             continue
         if child.name == "macro" and macro not in ("", name):
             continue
+        if element.name == "users" and child.attributes.get("type") == "pointer":
+            continue
+        if only[0] and element.name == "configuration" and child.name != only[0]:
+            continue
+        if only[0] and element.name == only[0] and only[1] not in ("", name):
+            continue
         child = masked(
             child,
             profile=profile,
@@ -54,9 +63,12 @@ def masked(
             purpose=purpose,
             number=number,
             macro=macro,
+            only=only,
             counted=counted,
         )
-        if child.name in _EMPTY and not child.children:
+        if child.name in {*_EMPTY, only[0]} and not child.children:
+            continue
+        if child.name == "group" and element.name == "groups" and not child.child("users").children:
             continue
         children.append(child)
     attributes = {name: value for name, value in element.attributes.items() if name != "description"}

@@ -2,11 +2,12 @@
 
 from collections.abc import Collection, Iterable, Sequence
 
+from controlplane.answers.dialect import Escape, literal
 from controlplane.answers.fingerprint import fingerprint
 from controlplane.answers.params import Opened
 from controlplane.answers.question import Question
-from controlplane.answers.render import Rendered, render, render_user
-from controlplane.answers.routes import DomainKey, ProbeKey, Routes, UserKey
+from controlplane.answers.render import LONGEST_CACHE_MS, Rendered, render, render_user
+from controlplane.answers.routes import DomainKey, ProbeKey, Routes, UserKey, login_of
 from controlplane.desired.catalog import Catalog, catalog_of
 from controlplane.desired.reach import Reach, reach
 from controlplane.desired.values import (
@@ -45,7 +46,9 @@ class Rows:
             return None
         assert not isinstance(key, ProbeKey)
         if isinstance(key, UserKey):
-            return render_user(routes, key, self) or render(routes, DomainKey(key.domain), self)
+            return render_user(routes, key, login_of(question)[0], LONGEST_CACHE_MS, self) or render(
+                routes, DomainKey(key.domain), self
+            )
         return render(routes, key, self)
 
     def _users(self, domain: int) -> list[Stored[User]]:
@@ -62,8 +65,8 @@ class Rows:
         found = [row for row in self._users(domain) if name in (row.value.name, row.value.number_alias)]
         return min(found, key=lambda row: (row.value.name == name) == by_alias, default=None)
 
-    def users(self, domain: int, group: str) -> Collection[Stored[User]]:
-        return [row for row in self._users(domain) if group in row.value.groups]
+    def users(self, domain: int, group: str | None) -> Collection[Stored[User]]:
+        return [row for row in self._users(domain) if group is None or group in row.value.groups]
 
     def users_with_cidr(self, domain: int) -> Collection[Stored[User]]:
         return [row for row in self._users(domain) if row.value.cidr is not None]
@@ -98,5 +101,5 @@ class Rows:
         self.queries += bool(secrets)
         return {ref: self.secrets[ref] for ref in secrets}
 
-    def mark(self, gateway: Gateway | UserGateway, opened: Opened) -> str:
-        return fingerprint(gateway, opened, FINGERPRINT_KEY)
+    def mark(self, gateway: Gateway | UserGateway, opened: Opened, text: Escape = literal) -> str:
+        return fingerprint(gateway, opened, FINGERPRINT_KEY, text)

@@ -126,11 +126,11 @@ def fingerprint(element: Element) -> str:
     return element.child("variables").child("variable", name="controlplane_fingerprint").attributes["value"]
 
 
-def test_a_gateway_stands_as_typed_with_its_fingerprint() -> None:
+def test_a_gateway_stands_as_written_with_its_fingerprint() -> None:
     found = gateway(ONE)
     assert [(param.attributes["name"], param.attributes["value"]) for param in found.all("param")] == [
         ("username", "u"),
-        ("proxy", "$${local_ip_v4}"),
+        ("proxy", "192.0.2.1"),
     ]
     assert found.child("variables").children[0].attributes["direction"] == "inbound"
     assert len(fingerprint(found)) == 32

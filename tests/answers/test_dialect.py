@@ -133,7 +133,6 @@ def test_sealed_attributes_are_opened_literally() -> None:
 @pytest.mark.parametrize(
     "xml",
     [
-        '<a><X-PRE-PROCESS cmd="exec" data="id"/></a>',
         "<a><include>b</include></a>",
         "<a><?php b?></a>",
         '<a xmlns:x="urn:x"><x:b/></a>',

@@ -56,6 +56,7 @@ def the_users(found: Element) -> list[Element]:
         for groups in found.all("groups")
         for group in groups.children
         for user in group.child("users").children
+        if user.attributes.get("type") != "pointer"
     ]
 
 
@@ -66,7 +67,7 @@ def given(element: Element, container: str = "params") -> dict[str, str]:
 
 def merged(found: Element) -> dict[str, str]:
     """The one user's params after the switch has merged his group's and domain's into them."""
-    (group,) = found.child("groups").children
+    group = found.child("groups").children[0]
     (user,) = group.child("users").children
     return given(found) | given(group) | given(user)
 
@@ -84,8 +85,11 @@ def test_a_user_stands_in_his_first_group_with_what_domain_and_groups_give_him()
         replace(ALICE, groups=("a", "b"), params=params(password="secret", own="alice")),
         replace(ALICE, name="bob"),
     )
-    (group,) = found.child("groups").children
+    group, further = found.child("groups").children
     assert group.attributes == {"name": "a"}
+    # Who asks whether he is in a group finds him; no lookup of a user takes a pointer for one.
+    assert further.attributes == {"name": "b"}
+    assert further.child("users").children == [Element("user", {"id": "alice", "type": "pointer"})]
     assert given(group) == {"limit": "a", "from-a": "a"}
     (user,) = group.child("users").children
     assert user.attributes == {"id": "alice"}
@@ -115,7 +119,7 @@ def test_variables_are_given_like_params() -> None:
         Group("b", "example.com", GLOBAL, variables=params(a="2", b="2")),
         replace(ALICE, groups=("a", "b")),
     )
-    (group,) = found.child("groups").children
+    group, _ = found.child("groups").children
     assert given(found, "variables") == {"d": "1"}
     assert given(group, "variables") == {"a": "1"}
     assert given(group.child("users").children[0], "variables") == {"b": "2"}
@@ -334,3 +338,70 @@ def test_what_else_a_user_holds_arrives_as_typed() -> None:
         assert user.child("vcard").child("FN").text == "A\nB"
         (kept,) = the_users(copied(the_domain(question, *values)))
         assert kept.child("skinny") == user.child("skinny")
+
+
+def test_a_domain_with_everybody_each_in_his_first_group() -> None:
+    question = Question(
+        "fs1", "directory", "domain", "name", "example.com", purpose="publish-vm", user="_all_"
+    )
+    values: list[Value] = [
+        DOMAIN,
+        Group("a", "example.com", GLOBAL, params(x="a")),
+        replace(ALICE, groups=("a",), number_alias="1000"),
+        replace(ALICE, name="bob"),
+    ]
+    found = the_domain(question, *values)
+    groups = {group.attributes["name"]: group for group in found.child("groups").children}
+    assert {
+        name: [user.attributes["id"] for user in group.child("users").children]
+        for name, group in groups.items()
+    } == {
+        "a": ["alice"],
+        "default": ["bob"],
+    }
+    (alice,) = groups["a"].child("users").children
+    assert given(alice)["password"] == "secret"
+    one = the_domain(question._replace(user="alice"), *values)
+    assert [user.attributes["id"] for user in the_users(one)] == ["alice"]
+    group = the_domain(question._replace(user="", group="a"), *values)
+    assert [user.attributes["id"] for user in the_users(group)] == ["alice"]
+
+
+def test_a_directory_of_names_holds_names_and_nothing_secret() -> None:
+    question = Question("fs1", "directory", "domain", "name", "example.com", function="populate_database")
+    alice = replace(
+        ALICE,
+        number_alias="1000",
+        groups=("a",),
+        params=params(password="secret", directory_visible="true"),
+        variables=(Param("effective_caller_id_name", "Alice A"), Param("toll_allow", "all")),
+    )
+    group = Group("a", "example.com", GLOBAL, params(directory_exten_visible="false", x="1"))
+    rows = Rows([NODE, DOMAIN, group, alice])
+    made = rows.made("fs1", question)
+    assert made is not None
+    assert rows.queries == 1
+    (user,) = the_users(switch_model.read(made.body).child("section").children[0])
+    assert user.attributes == {"id": "alice", "number-alias": "1000"}
+    assert given(user) == {"directory-visible": "true", "directory-exten-visible": "false"}
+    assert given(user, "variables") == {"effective_caller_id_name": "Alice A"}
+
+
+def test_channels_are_none_of_ours() -> None:
+    """An attended transfer asks where a channel is; without an answer the switch goes its usual way."""
+    assert told(Question("fs1", "channels", purpose="nightmare_xfer"), DOMAIN) is None
+
+
+@pytest.mark.parametrize(
+    "action",
+    [
+        "", "sip_auth", "reverse-auth-lookup", "user_call", "group_call", "voicemail-lookup", "message-count",
+        "jsonrpc-authenticate", "event_socket_auth", "skinny-auth",
+    ],
+)  # fmt: skip
+def test_whatever_a_user_is_asked_for_the_whole_user_is_told(action: str) -> None:
+    """The switch's cache does not know the action: what is told for one must do for all."""
+    alice = replace(ALICE, params=params(password="secret", esl_password="e", vm_password="v"))
+    assert the_domain(asking.user("alice", action=action), DOMAIN, alice) == the_domain(
+        asking.user("alice"), DOMAIN, alice
+    )
