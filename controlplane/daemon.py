@@ -19,7 +19,7 @@ from controlplane.answers.answers import Answers
 from controlplane.desired import reader
 from controlplane.desired.catalog import Catalog
 from controlplane.desired.state import Desired
-from controlplane.desired.values import NodeMode, SecretRef
+from controlplane.desired.values import SecretRef
 from controlplane.holding import Holding
 from controlplane.jobs import Jobs
 from controlplane.observed.refusals import Refusals
@@ -29,7 +29,7 @@ from controlplane.reconcile import Reconciler
 from controlplane.settings import Settings
 from controlplane.store import DatabaseRefused, Store, Vault, upgrade
 from esl.fleet import Fleet
-from esl.link import Link, LinkState, NodeEvent
+from esl.link import Link, NodeEvent
 
 log = logging.getLogger(__name__)
 
@@ -116,8 +116,20 @@ class Daemon:
             on_link=self._on_link,
             policy=configured.link_policy(settings.event_socket),
         )
-        self.desired = await asyncio.to_thread(Desired.open, store, vault, Enqueues(self._own_address))
-        self.answers = Answers(store, vault, self._may_cache, cache_bytes=settings.lookups.cache_bytes)
+        self.desired = await asyncio.to_thread(
+            Desired.open,
+            store,
+            vault,
+            Enqueues(self._own_address),
+            configured.allowed(settings.documents),
+        )
+        self.answers = Answers(
+            store,
+            vault,
+            self._may_cache,
+            cache_bytes=settings.lookups.cache_bytes,
+            cacheable_max=settings.lookups.cacheable_max,
+        )
         self.answers.start(self.desired.catalog)
         wants = Wants(self._catalog, self.answers, store, vault)
         self.pusher = Pusher(
@@ -145,12 +157,8 @@ class Daemon:
         return self.desired.catalog
 
     def _may_cache(self, node: str) -> bool:
-        """Whether what the node caches could be flushed now: one that is observed is sent nothing."""
-        link = self.fleet.link(node)
-        if link is None or link.state is not LinkState.UP:
-            return False
-        row = self.desired.catalog.node(node)
-        return row is not None and row.value.mode is NodeMode.MANAGED
+        """Asked only once everything is assembled."""
+        return self.pusher.may_cache(node)
 
     def _own_address(self, node: str) -> str | None:
         link = self.fleet.link(node)

@@ -9,10 +9,12 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from xml.sax.saxutils import escape
 
 from lxml import etree
 
 from controlplane.desired.values import Document
+from controlplane.desired.variables import Variables, replaced
 from controlplane.observed.values import WantedDocument
 
 
@@ -101,11 +103,16 @@ def digests(document: WantedDocument) -> dict[str, str]:
     return found
 
 
-def guards(document: Document) -> tuple[str, ...]:
+def put_in(document: Document, variables: Variables) -> str:
+    """The document's XML with a node's variables in it; of sealed ones the references."""
+    return replaced(document.xml, variables, lambda text: escape(text, {'"': "&quot;"}))
+
+
+def guards(document: Document, variables: Variables) -> tuple[str, ...]:
     """The ACL lists that an event_socket.conf names; without any, FreeSWITCH takes loopback.auto."""
     named = [
         str(param.get("value"))
-        for param in _parse(document.xml).iterfind("settings/param")
+        for param in _parse(put_in(document, variables)).iterfind("settings/param")
         if str(param.get("name", "")).lower() == "apply-inbound-acl" and param.get("value")
     ]
     return tuple(named) or ("loopback.auto",)

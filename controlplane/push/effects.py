@@ -5,14 +5,15 @@ dialplan, a document fetched for each use), gets nothing. Only managed nodes get
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 from controlplane.desired.catalog import Catalog, rank
 from controlplane.desired.values import (
     GLOBAL,
     Acl,
+    Document,
     Domain,
     Gateway,
     Key,
@@ -22,13 +23,26 @@ from controlplane.desired.values import (
     Profile,
     Scope,
     Stored,
+    Text,
     User,
     Value,
 )
+from controlplane.desired.variables import Variables, acl_with, referred, texts_of, texts_of_acl
 from controlplane.push.documents import How, way
 from controlplane.push.touches import EVERYTHING, CacheKey, Touches
 
 P = TypeVar("P", Domain, Profile, Acl)
+
+Versions: TypeAlias = tuple[tuple[str, Text], ...]
+"""Variables that are put into something, as they stand; sealed ones by reference."""
+
+_TEXTS: Mapping[Noun, Callable[[Any], Iterable[str]]] = {
+    Noun.GATEWAY: lambda value: texts_of(value.params, value.variables),
+    Noun.PROFILE: lambda value: texts_of(value.params),
+    Noun.ACL: texts_of_acl,
+    Noun.DOCUMENT: lambda value: (value.xml,),
+}
+"""Where references to variables may stand in what a running node holds."""
 
 
 class Change(Protocol):
@@ -111,6 +125,8 @@ class _Affected:
             case Noun.GROUP:
                 self.groups.add((key.parent, key.scope))
                 self.names[Noun.DOMAIN].add(key.parent)
+            case Noun.VARIABLE:
+                self._refer(key.name)
             case Noun.DOCUMENT:
                 if way(key.name).how is How.NOTHING:
                     return
@@ -118,6 +134,17 @@ class _Affected:
             case _:
                 self.names[key.noun].add(key.name)
         self.scopes.add(key.scope)
+
+    def _refer(self, variable: str) -> None:
+        """Whatever refers to the variable may be told in another way now."""
+        for catalog in (self.before, self.after):
+            for noun, texts in _TEXTS.items():
+                self.names[noun] |= {
+                    row.value.name
+                    for row in catalog.rows(noun).values()
+                    if variable in referred(texts(row.value))
+                    and not (noun is Noun.DOCUMENT and way(row.value.name).how is How.NOTHING)
+                }
 
     def touched(self) -> dict[str, Touches]:
         was, now = _Rows(self.before, self.names), _Rows(self.after, self.names)
@@ -167,6 +194,9 @@ class _Rows:
         for noun in (Noun.PROFILE, Noun.ACL):
             self._found[noun] = _by_name(catalog.rows(noun).values(), None)
 
+    def variables_of(self, node: Node) -> Variables:
+        return self._catalog.variables_of(node)
+
     def of(self, noun: Noun, name: str) -> Sequence[Stored[Any]]:
         return self._found[noun].get(name, ())
 
@@ -180,6 +210,7 @@ class _Told:
     def __init__(self, node: Node, rows: _Rows) -> None:
         self._node = node
         self._rows = rows
+        self._variables = rows.variables_of(node)
 
     def _best(self, noun: Noun, name: str) -> Stored[Any] | None:
         best: tuple[int, Stored[Any]] | None = None
@@ -194,21 +225,32 @@ class _Told:
     def domain(self, name: str) -> Stored[Domain] | None:
         return self._best(Noun.DOMAIN, name)
 
-    def gateway(self, name: str) -> Gateway | None:
+    def gateway(self, name: str) -> tuple[Gateway, Versions] | None:
         row: Stored[Gateway] | None = self._best(Noun.GATEWAY, name)
         if row is None or self._best(Noun.PROFILE, row.value.profile) is None:
             return None
-        return replace(row.value, scope=GLOBAL, placed_on=None)
+        return replace(row.value, scope=GLOBAL, placed_on=None), self._put_into(row.value)
 
     def profile(self, name: str) -> Profile | None:
         return _plain(self._best(Noun.PROFILE, name))
 
+    def put_into(self, profile: Profile | None) -> Versions:
+        """The variables that are put into the profile."""
+        return self._put_into(profile) if profile is not None else ()
+
     def acl(self, name: str) -> Acl | None:
-        return _plain(self._best(Noun.ACL, name))
+        acl = _plain(self._best(Noun.ACL, name))
+        return acl_with(acl, self._variables) if acl is not None else None
 
     def document(self, name: str) -> tuple[Any, ...] | None:
         row = self._best(Noun.DOCUMENT, name)
-        return (row.value.xml, row.value.secrets) if row is not None else None
+        return (row.value.xml, row.value.secrets, self._put_into(row.value)) if row is not None else None
+
+    def _put_into(self, value: Gateway | Profile | Document) -> Versions:
+        names = referred(_TEXTS[value.key.noun](value)) if self._variables else ()
+        return tuple(
+            (name, self._variables[name].value.value) for name in sorted(names) if name in self._variables
+        )
 
     def profiles_parsing(self, domain: str) -> bool:
         """Whether a profile takes gateways from the domain's users."""
@@ -276,7 +318,7 @@ class _Node:
 
     def _profile(self, name: str) -> Touches:
         was, now = self.was.profile(name), self.now.profile(name)
-        if was == now:
+        if was == now and self.was.put_into(was) == self.now.put_into(now):
             return Touches()
         if was is not None and now is not None and _parsed(was) != _parsed(now):
             return EVERYTHING  # users' gateways come or go

@@ -65,7 +65,7 @@ class Enqueues:
         address, row = self._own_address(name), view.documents.get(EVENT_SOCKET)
         if address is None or row is None:
             return
-        guards = documents.guards(row.value)
+        guards = documents.guards(row.value, view.variables)
         lists = {guard: view.acls[guard].value for guard in guards if guard in view.acls}
         cidrs = {
             entry.domain: cidrs_of(session, view, entry.domain)

@@ -23,11 +23,12 @@ _TOLD = 200
 
 @dataclass(slots=True)
 class Report:
-    """What was done so far. `flushed`: owed no more."""
+    """What was done so far. `flushed`: owed no more; while `provisional`, flushes do not count."""
 
     steps: list[dict[str, Any]] = field(default_factory=list)
     flushed: set[CacheKey] = field(default_factory=set)
     flushed_all: bool = False
+    provisional: bool = False
 
     def add(self, step: Step, outcome: object) -> None:
         """Note a step's outcome, in the node's words when it failed."""
@@ -59,7 +60,7 @@ class Performer:
         for step, outcome in await self._all([step for step in steps if step.flushed is not None]):
             if isinstance(outcome, EventSocketError):
                 failed = failed or outcome
-            elif step.flushed is not None:
+            elif step.flushed is not None and not self._report.provisional:
                 self._report.flushed.add(step.flushed)
         if failed is not None:
             raise failed
@@ -72,7 +73,7 @@ class Performer:
             match step.act:
                 case Act.FLUSH:
                     await self._one(step)
-                    self._report.flushed_all = True
+                    self._report.flushed_all = not self._report.provisional
                 case Act.KILL_GATEWAY:
                     if step is kills[0]:
                         await self._kill(kills)
@@ -82,6 +83,12 @@ class Performer:
                     await self._start(step)
                 case _:
                     await self._one(step)
+
+    async def flush_again(self, steps: Sequence[Step]) -> None:
+        """Every flush once more: now they count."""
+        self._report.provisional = False
+        await self.flush(steps)
+        await self.run(step for step in steps if step.act is Act.FLUSH)
 
     async def _kill(self, steps: Sequence[Step]) -> None:
         """A gateway started before its namesake is gone would be unregistered by it (sofia_reg.c)."""

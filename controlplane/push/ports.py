@@ -34,8 +34,19 @@ class Ledger(Protocol):
         """The revision of the last answer given after `since`; None: none was."""
 
 
+class UnderWay(Protocol):
+    """Knows of answers that nodes may keep and that may still be on their way."""
+
+    def left(self, node: str, revision: int | None = None) -> float:
+        """Seconds until nothing older than the revision (None: nothing at all) can be under way."""
+
+
 class Answers(Protocol):
     """What nodes are told."""
+
+    @property
+    def under_way(self) -> UnderWay:
+        """What of it they may keep, and may not have yet."""
 
     @property
     def ledger(self) -> Ledger:

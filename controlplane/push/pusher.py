@@ -20,6 +20,7 @@ from controlplane.push.batch import Batch
 from controlplane.push.boot import SinceBoot
 from controlplane.push.dispatcher import Dispatcher
 from controlplane.push.errors import UnknownNode
+from controlplane.push.homecoming import Homecoming
 from controlplane.push.plan import Plan
 from controlplane.push.policy import Backoff, PushPolicy
 from controlplane.push.ports import Answers, Nodes, Wants
@@ -79,6 +80,13 @@ class Pusher:
         self._up: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._started = False
+        self._homecoming = Homecoming(
+            nodes,
+            answers.under_way,
+            there=lambda node: self._started and self._up_and_ours(node),
+            done=self._arrived,
+            delays=lambda: delays(self.policy.backoff_min, self.policy.backoff_max, self.policy.jitter),
+        )
 
     @property
     def ended(self) -> Signal[Ended]:
@@ -92,11 +100,12 @@ class Pusher:
         await self._dispatcher.start()
         self._started = True
         for node in list(self._up):
-            self._arrived(node)
+            self._homecoming.look(node)
 
     async def stop(self, timeout: float = 5.0) -> None:  # noqa: ASYNC109  # the bound is the promise
         """Begin nothing more; pushes under way finish, or go back to the queue after the time given."""
         self._started = False
+        await self._homecoming.stop()
         await self._dispatcher.stop(timeout)
         for task in tuple(self._tasks):
             task.cancel()
@@ -110,6 +119,9 @@ class Pusher:
         """A revision was committed, with its pushes (a listener of the desired state)."""
         if self._started:
             self._dispatcher.notify(revision.nodes)
+            for change in revision.changes:
+                if change.key.noun is Noun.NODE and change.key.name in self._up:
+                    self._homecoming.look(change.key.name)
 
     def on_event(self, event: NodeEvent) -> None:
         """An event of a node."""
@@ -131,9 +143,10 @@ class Pusher:
         if link.state is LinkState.UP:
             if link.node not in self._up:
                 self._up.add(link.node)
-                self._arrived(link.node)
+                self._homecoming.look(link.node)
         elif link.node in self._up:
             self._up.discard(link.node)
+            self._homecoming.gone(link.node)
             self._since_boot.down(link.node, self._answers.ledger.mark())
 
     # --- what is asked for ---------------------------------------------------------------------
@@ -162,6 +175,10 @@ class Pusher:
     async def prove(self, node: str) -> None:
         """Have the node show that it can fetch from us; raises NotAnswering or an EventSocketError."""
         await prove(self._nodes, self._answers, node, self.policy.probe_timeout)
+
+    def may_cache(self, node: str) -> bool:
+        """Whether what the node keeps of users could be flushed now, and is none from before its link."""
+        return self._ready(node)
 
     def busy(self, node: str) -> bool:
         """Whether a push to the node is under way."""
@@ -215,6 +232,9 @@ class Pusher:
     # --- inside --------------------------------------------------------------------------------
 
     def _ready(self, node: str) -> bool:
+        return node in self._homecoming and self._up_and_ours(node)
+
+    def _up_and_ours(self, node: str) -> bool:
         link = self._nodes.link(node)
         return link is not None and link.state is LinkState.UP and self._managed(node)
 

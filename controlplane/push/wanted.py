@@ -10,6 +10,7 @@ from controlplane.answers.fingerprint import fingerprint, secrets_of
 from controlplane.desired import reader
 from controlplane.desired.catalog import Catalog, NodeView
 from controlplane.desired.values import Document, Profile, ProfileDomain, Stored, User
+from controlplane.desired.variables import Variables, referred, replaced, texts_of
 from controlplane.observed.values import Wanted, WantedDocument, WantedGateway, WantedProfile
 from controlplane.push import documents
 from controlplane.push.enqueue import EVENT_SOCKET, cidrs_of
@@ -44,7 +45,7 @@ class Wants:
         self._fingerprints = fingerprints
         self._store = store
         self._vault = vault
-        self._documents: dict[int, tuple[int, WantedDocument]] = {}
+        self._documents: dict[int, tuple[int, str, WantedDocument]] = {}
 
     async def __call__(self, node: str, touches: Touches) -> Wanted:
         """What `touches` may be about, at one revision. Raises UnknownNode."""
@@ -86,10 +87,8 @@ class Wants:
             acls={name: row.value for name, row in view.acls.items()},
             acl_revision=max((row.revision for row in view.acls.values()), default=0),
             cidrs=users.cidrs,
-            documents={
-                name: self._document(row.id, row.version, row) for name, row in view.documents.items()
-            },
-            guards=documents.guards(guards.value) if guards is not None else (),
+            documents={name: self._document(row, view.variables) for name, row in view.documents.items()},
+            guards=documents.guards(guards.value, view.variables) if guards is not None else (),
         )
 
     def _users(self, session: Session, view: NodeView, parsing: Mapping[str, str], cidrs: bool) -> _Users:
@@ -115,12 +114,13 @@ class Wants:
             {domain: cidrs_of(session, view, domain) for domain in sorted(named)},
         )
 
-    def _document(self, number: int, version: int, row: Stored[Document]) -> WantedDocument:
-        known = self._documents.get(number)
-        if known is None or known[0] != version:
-            made = replace(documents.wanted(row.value), revision=row.revision)
-            known = self._documents[number] = (version, made)
-        return known[1]
+    def _document(self, row: Stored[Document], variables: Variables) -> WantedDocument:
+        xml = documents.put_in(row.value, variables)
+        known = self._documents.get(row.id)
+        if known is None or known[:2] != (row.version, xml):
+            made = replace(documents.wanted(replace(row.value, xml=xml)), revision=row.revision)
+            known = self._documents[row.id] = (row.version, xml, made)
+        return known[2]
 
 
 def _parsing(view: NodeView) -> dict[str, str]:
@@ -139,7 +139,13 @@ def _taking(user: Stored[User], parsing: Mapping[str, str]) -> str:
 
 def _profile(row: Stored[Profile], view: NodeView) -> WantedProfile:
     value = row.value
-    return WantedProfile(value.name, row.revision, value.params, value.aliases, _domains(value, view))
+    put = referred(texts_of(value.params)) & view.variables.keys()
+    params = tuple(
+        replace(param, value=replaced(param.value, view.variables)) if isinstance(param.value, str) else param
+        for param in value.params
+    )
+    revision = max((row.revision, *(view.variables[name].revision for name in put))) if put else row.revision
+    return WantedProfile(value.name, revision, params, value.aliases, _domains(value, view))
 
 
 def _domains(profile: Profile, view: NodeView) -> tuple[ProfileDomain, ...]:

@@ -164,7 +164,7 @@ class Middle:
         self.desired = await asyncio.to_thread(
             Desired.open, self.store, self.vault, Enqueues(self._own_address)
         )
-        self.answers = Answers(self.store, self.vault, self._linked)
+        self.answers = Answers(self.store, self.vault, lambda node: self.pusher.may_cache(node))
         self.answers.start(self.desired.catalog)
         wants = Wants(self._catalog, self.answers, self.store, self.vault)
         self.pusher = Pusher(self.store, self._catalog, self.answers, self.fleet, wants, policy=self.policy)

@@ -53,6 +53,6 @@ def test_guards() -> None:
         '<param name="apply-inbound-acl" value="lan"/><param name="Apply-Inbound-ACL" value="ops"/>'
         '<param name="password" value="x"/></settings></configuration>'
     )
-    assert guards(Document("event_socket.conf", GLOBAL, xml)) == ("lan", "ops")
+    assert guards(Document("event_socket.conf", GLOBAL, xml), {}) == ("lan", "ops")
     bare = '<configuration name="event_socket.conf"><settings/></configuration>'
-    assert guards(Document("event_socket.conf", GLOBAL, bare)) == ("loopback.auto",)
+    assert guards(Document("event_socket.conf", GLOBAL, bare), {}) == ("loopback.auto",)

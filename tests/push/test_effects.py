@@ -28,6 +28,7 @@ from controlplane.desired.values import (
     User,
     UserGateway,
     Value,
+    Variable,
 )
 from controlplane.push.effects import effects
 from controlplane.push.touches import EVERYTHING, CacheKey, Touches
@@ -299,3 +300,42 @@ def test_a_change_that_comes_with_the_node_is_in_everything() -> None:
 def test_too_many_flushes_are_one() -> None:
     users = [User(str(number), "c.example", GLOBAL) for number in range(600)]
     assert touched((*BASE, *users), BASE) == dict.fromkeys(BOTH, Touches(flush_all=True))
+
+
+REFERRING: tuple[Value, ...] = (
+    *BASE,
+    replace(EXTERNAL, params=(Param("sip-ip", "$${ip}"),)),
+    replace(GW, params=(*GW.params, Param("proxy", "$${ip}"))),
+    replace(ACL, entries=(AclEntry(True, "$${ip}/32"),)),
+    Document("lcr.conf", GLOBAL, '<x a="$${ip}"/>'),
+    Document("ivr.conf", GLOBAL, '<x a="$${ip}"/>'),
+    Document("cidlookup.conf", GLOBAL, '<x a="$${other}"/>'),
+)
+TOLD = touching(profiles="external", gateways="gw", acls="lan", documents="lcr.conf")
+IP = Variable("ip", GLOBAL, "192.0.2.1")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "nodes"),
+    [
+        ((), (IP,), BOTH),
+        ((IP,), (), BOTH),
+        ((IP,), (replace(IP, value="192.0.2.2"),), BOTH),
+        ((IP,), (IP, replace(IP, scope=EU, value="192.0.2.2")), ("fs1",)),
+        ((IP,), (IP, replace(IP, scope=FS2, value="192.0.2.2")), ("fs2",)),
+        # told the same value by another row
+        ((IP,), (IP, replace(IP, scope=EU)), ()),
+        # hidden by a more specific one
+        (
+            (IP, replace(IP, scope=FS2), replace(IP, scope=EU)),
+            (replace(IP, value="192.0.2.2"), replace(IP, scope=FS2), replace(IP, scope=EU)),
+            (),
+        ),
+        ((), (Variable("another", GLOBAL, "x"),), ()),
+        ((Variable("ip", GLOBAL, SecretRef(1, 1)),), (Variable("ip", GLOBAL, SecretRef(1, 2)),), BOTH),
+    ],
+)
+def test_a_variable_touches_what_it_is_put_into(
+    before: tuple[Value, ...], after: tuple[Value, ...], nodes: tuple[str, ...]
+) -> None:
+    assert touched(REFERRING + before, REFERRING + after) == dict.fromkeys(nodes, TOLD)
