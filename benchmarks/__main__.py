@@ -2,20 +2,22 @@
 
 import argparse
 
-from benchmarks import changes, dialplan, lookups
+from benchmarks import changes, dialplan, lookups, million
 from benchmarks.report import Row, machine, save, table
 
-PARTS = {"lookups": lookups.run, "dialplan": dialplan.run, "changes": changes.run}
+PARTS = {"lookups": lookups.run, "dialplan": dialplan.run, "changes": changes.run, "million": million.run}
 
 
 def main() -> None:
     """Measure the parts named, or all; only all of them are written down."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("parts", nargs="*", choices=[*PARTS, []], help="all when none is named")
-    chosen = parser.parse_args().parts or list(PARTS)
+    parser.add_argument("--users", type=int, default=million.MANY, help="how many a million is")
+    given = parser.parse_args()
+    chosen = given.parts or list(PARTS)
     rows: list[Row] = []
     for part in chosen:
-        rows += PARTS[part]()
+        rows += million.run(given.users) if part == "million" else PARTS[part]()
     print(f"{machine()}\n\n{table(rows)}")
     if chosen == list(PARTS):
         save(rows)

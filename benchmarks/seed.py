@@ -20,6 +20,7 @@ LOOKUP_PASSWORD = "bench-lookups"
 EVENT_SOCKET_PASSWORD = "ClueCon"
 DOMAIN = "bench.example"
 PROFILE = "external"
+AT_ONCE = 20_000
 
 
 def seed(settings: Settings, puts: Sequence[Put]) -> str:
@@ -59,17 +60,30 @@ def users(count: int) -> list[Put]:
     """A domain with so many users, each with a password."""
     return [
         Put(Key(Noun.DOMAIN, DOMAIN), {"params": {"dial-string": "${sofia_contact(*/${dialed_user})}"}}),
-        *(
-            Put(
-                Key(Noun.USER, str(number), DOMAIN),
-                {
-                    "params": {"password": f"secret-{number}", "vm-password": str(number)},
-                    "variables": {"user_context": "default", "toll_allow": "domestic,local"},
-                },
-            )
-            for number in range(1, count + 1)
-        ),
+        *(_user(number) for number in range(1, count + 1)),
     ]
+
+
+def more_users(settings: Settings, count: int) -> None:
+    """Give the domain of an open database so many users, in revisions of `AT_ONCE`."""
+    store = Store.open(settings.database_url, data_dir=settings.data_dir)
+    try:
+        desired = Desired.open(store, Vault.load(settings.key_path), _no_pushes)
+        for first in range(1, count + 1, AT_ONCE):
+            some = range(first, min(first + AT_ONCE, count + 1))
+            asyncio.run(_commit(desired, [_user(number) for number in some]))
+    finally:
+        store.close()
+
+
+def _user(number: int) -> Put:
+    return Put(
+        Key(Noun.USER, str(number), DOMAIN),
+        {
+            "params": {"password": f"secret-{number}", "vm-password": str(number)},
+            "variables": {"user_context": "default", "toll_allow": "domestic,local"},
+        },
+    )
 
 
 def profile() -> Put:
