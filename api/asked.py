@@ -32,7 +32,8 @@ _WARNED = 1000
 SHOWN = frozenset(
     {
         "hostname", "section", "tag_name", "key_name", "key_value", "action", "purpose", "key", "user",
-        "domain", "group", "profile", "gateway", "context", "number", "lang", "macro",
+        "domain", "group", "profile", "gateway", "context", "number", "lang", "macro", "auth_user", "realm",
+        "function", "menu", "queue", "conference_profile", "controls", "presence",
     }
 )  # fmt: skip
 """What may be shown of a question: names, and never what a caller shows to prove himself."""
