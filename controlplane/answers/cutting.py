@@ -6,11 +6,13 @@ its list empty, in which the module finds nothing, as it would in the whole.
 """
 
 from collections.abc import Iterator
+from itertools import chain
 from typing import NamedTuple
 
 from lxml import etree
 
 from controlplane.answers.question import Question
+from controlplane.desired.variables import refers
 
 
 class Cut(NamedTuple):
@@ -37,8 +39,16 @@ def cut_for(document: str, question: Question) -> Cut | None:
 
 
 def cut_down(root: etree._Element, cut: Cut) -> bool:
-    """Take out all that will not be read; gives whether what was asked for is there."""
-    return _CUTS[cut.kind](root, cut.name)
+    """Take out all that will not be read; gives whether what was asked for is there.
+
+    Where variables make up names, which is which cannot be told: then all stays.
+    """
+    return not _made_up(root) and _CUTS[cut.kind](root, cut.name)
+
+
+def _made_up(root: etree._Element) -> bool:
+    names = (element.get("name", "") for element in root.iter())
+    return any(map(refers, chain(names, *map(_submenus, root.iterfind("menus/menu")))))
 
 
 def _menu(root: etree._Element, name: str) -> bool:

@@ -12,6 +12,7 @@ from lxml import etree
 
 from controlplane.answers.dialect import Escape, document, expanding, rewritten
 from controlplane.desired.values import Language
+from controlplane.desired.variables import refers
 
 
 def languages(values: Iterable[Language], section: str, macro: str, text: Escape = expanding) -> bytes:
@@ -39,10 +40,13 @@ def _name(macro: etree._Element) -> str:
 
 
 def _narrowed(tree: etree._Element, name: str) -> etree._Element:
-    """The groups stay, with what they say of sounds; FreeSWITCH looks for them, too."""
+    """The groups stay, with what they say of sounds; FreeSWITCH looks for them, too.
+
+    So does a macro whose name a variable makes up.
+    """
     for macro in list(_macros(tree)) if name else ():
         group = macro.getparent()
-        if _name(macro) != name and group is not None:
+        if _name(macro) != name and not refers(_name(macro)) and group is not None:
             group.remove(macro)
     return tree
 

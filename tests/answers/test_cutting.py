@@ -3,7 +3,9 @@
 import asyncio
 
 import pytest
+from lxml import etree
 
+from controlplane.answers.cutting import Cut, cut_down
 from controlplane.answers.question import read
 from controlplane.desired.values import GLOBAL, Document
 from tests.answers import switch_model
@@ -82,6 +84,22 @@ def test_only_what_will_be_read_is_told(
     ground: Ground, document: str, rest: str, expected: dict[str, list[str]]
 ) -> None:
     assert shape(told(ground, document, rest)) == expected
+
+
+@pytest.mark.parametrize(
+    "inside",
+    [
+        '<menu name="$${main}"/><menu name="other"/>',
+        '<menu name="main"><entry action="menu-sub" digits="1" param="$${next}"/></menu><menu name="other"/>',
+    ],
+)
+def test_where_variables_make_up_names_all_is_told(inside: str) -> None:
+    root = etree.fromstring(
+        f'<configuration name="ivr.conf"><settings/><menus>{inside}</menus></configuration>'
+    )
+    before = etree.tostring(root)
+    assert not cut_down(root, Cut("menu", "main"))
+    assert etree.tostring(root) == before
 
 
 def test_what_is_kept_is_kept_whole(ground: Ground) -> None:
