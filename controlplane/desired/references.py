@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from controlplane.desired import reader
-from controlplane.desired.catalog import Catalog, rank
+from controlplane.desired.catalog import Catalog, NodeView, rank
 from controlplane.desired.checks import wrong_entry
 from controlplane.desired.errors import FieldError
 from controlplane.desired.revisions import Changed
@@ -19,6 +19,7 @@ from controlplane.desired.sizes import too_large, too_small
 from controlplane.desired.standing import parent_key
 from controlplane.desired.values import (
     Acl,
+    AclEntry,
     Document,
     Domain,
     Extension,
@@ -40,7 +41,7 @@ _DOMAINS = TABLES[Noun.DOMAIN]
 _MEMBERSHIPS = tables.table(tables.MembershipRow)
 _USER_GATEWAYS = tables.table(tables.UserGatewayRow)
 _NAMED_AT_MOST = 5
-_PUT_INTO_ACLS = (Noun.VARIABLE, Noun.ACL, Noun.NODE)
+_PUT_INTO_ACLS = (Noun.VARIABLE, Noun.ACL, Noun.NODE, Noun.DOMAIN)
 
 
 def broken(session: Session, changes: Sequence[Changed], after: Catalog) -> list[tuple[Key, FieldError]]:
@@ -150,9 +151,15 @@ def _needs_of_node(node: Node, after: Catalog) -> Wrong:
             yield node.key, FieldError("groups", reason)
     for acl in view.acls.values():
         for entry in acl.value.entries:
-            if entry.domain is not None and entry.domain not in view.domains:
+            if _lacks(entry, view):
                 reason = f"the ACL list {acl.value.name} needs the domain {entry.domain} on this node"
                 yield node.key, FieldError("groups", reason)
+
+
+def _lacks(entry: AclEntry, view: NodeView) -> bool:
+    """Whether the entry names a domain that the node does not see; not one that FreeSWITCH may yet expand."""
+    domain = entry.domain
+    return domain is not None and domain not in view.domains and not REFERENCE.search(domain)
 
 
 def _node_gone(key: Key, after: Catalog) -> Wrong:
@@ -207,10 +214,12 @@ def _variables_in_acls(changes: Sequence[Changed], after: Catalog) -> Wrong:
     if blamed is None or not referring:
         return
     for node in after.nodes.values():
-        acls = after.view(node.value.name).acls
-        for name in sorted(referring & acls.keys()):
-            for entry in acls[name].value.entries:
+        view = after.view(node.value.name)
+        for name in sorted(referring & view.acls.keys()):
+            for entry in view.acls[name].value.entries:
                 reason = wrong_entry(entry)
+                if reason is None and _lacks(entry, view):
+                    reason = f"there is no domain {entry.domain}"
                 if reason is not None:
                     told = f"in ACL list {name} on node {node.value.name}: {reason}"
                     yield blamed, FieldError("value" if blamed.noun is Noun.VARIABLE else "", told)
