@@ -40,6 +40,7 @@ class Homecoming:
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
     def __contains__(self, node: str) -> bool:
+        """Whether the node is there and was flushed since it came."""
         return node in self._flushed
 
     def look(self, node: str) -> None:
@@ -48,7 +49,7 @@ class Homecoming:
             self._tasks[node] = asyncio.create_task(self._flush(node), name=f"flushing {node}")
 
     def gone(self, node: str) -> None:
-        """The node's link went."""
+        """The node's link went, or it is not ours to command any more."""
         self._flushed.discard(node)
         task = self._tasks.pop(node, None)
         if task is not None:

@@ -73,7 +73,7 @@ class Pusher:
             policy=self.policy,
             backoff=delays,
         )
-        self._dispatcher = Dispatcher(store, self._runner, self._ready, self.policy)
+        self._dispatcher = Dispatcher(store, self._runner, self.may_cache, self.policy)
         self._dispatcher.ended.listen(self._ended)
         self._enqueueing: Batch[_Asked] = Batch(self._write)
         self._cores: dict[str, str | None] = {}
@@ -121,7 +121,7 @@ class Pusher:
             self._dispatcher.notify(revision.nodes)
             for change in revision.changes:
                 if change.key.noun is Noun.NODE and change.key.name in self._up:
-                    self._homecoming.look(change.key.name)
+                    self._look(change.key.name)
 
     def on_event(self, event: NodeEvent) -> None:
         """An event of a node."""
@@ -178,7 +178,7 @@ class Pusher:
 
     def may_cache(self, node: str) -> bool:
         """Whether what the node keeps of users could be flushed now, and is none from before its link."""
-        return self._ready(node)
+        return node in self._homecoming
 
     def busy(self, node: str) -> bool:
         """Whether a push to the node is under way."""
@@ -231,8 +231,12 @@ class Pusher:
 
     # --- inside --------------------------------------------------------------------------------
 
-    def _ready(self, node: str) -> bool:
-        return node in self._homecoming and self._up_and_ours(node)
+    def _look(self, node: str) -> None:
+        """A node that is up may have become ours to command, or be it no more."""
+        if self._managed(node):
+            self._homecoming.look(node)
+        else:
+            self._homecoming.gone(node)
 
     def _up_and_ours(self, node: str) -> bool:
         link = self._nodes.link(node)

@@ -19,6 +19,20 @@ def user(password: str, **spec: Any) -> Put:
     return put(Noun.USER, "1", "c.example", params={"password": password}, **spec)
 
 
+def node(land: World, mode: str) -> Put:
+    row = land.middle.desired.catalog.node("fs1")
+    assert row is not None
+    return put(
+        Noun.NODE,
+        "fs1",
+        host="127.0.0.1",
+        port=row.value.port,
+        mode=mode,
+        event_socket_password="ClueCon",
+        lookup_passwords=["lookup"],
+    )
+
+
 async def password(land: World, name: str = "1") -> str:
     return await land.api("fs1", f"user_data {name}@c.example param password")
 
@@ -100,19 +114,14 @@ async def test_an_adopted_node_is_flushed_before_it_may_keep_anything(url: str, 
         await land.add("fs1", mode=NodeMode.OBSERVING)
         assert not middle.pusher.may_cache("fs1")
         assert land.commands("fs1") == []
-        row = middle.desired.catalog.node("fs1")
-        assert row is not None
-        await middle.commit(
-            put(
-                Noun.NODE,
-                "fs1",
-                host="127.0.0.1",
-                port=row.value.port,
-                mode="managed",
-                event_socket_password="ClueCon",
-                lookup_passwords=["lookup"],
-            )
-        )
+        await middle.commit(node(land, "managed"))
         await middle.settled("fs1")
         assert land.commands("fs1")[:1] == ["xml_flush_cache"]
+        assert middle.pusher.may_cache("fs1")
+        await middle.commit(node(land, "observing"))
+        assert not middle.pusher.may_cache("fs1")
+        before = len(land.commands("fs1"))
+        await middle.commit(node(land, "managed"))
+        await middle.settled("fs1")
+        assert land.commands("fs1")[before:][:1] == ["xml_flush_cache"]
         assert middle.pusher.may_cache("fs1")
