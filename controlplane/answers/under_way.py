@@ -21,12 +21,14 @@ class UnderWay:
 
     def note(self, node: str, revision: int) -> None:
         """The node is being given something to keep, as it stands at `revision`."""
-        now = self._clock()
-        given = self._given.setdefault(node, OrderedDict())
-        given[revision] = now
-        given.move_to_end(revision)
-        while next(iter(given.values())) < now - self.settling:
-            given.popitem(last=False)
+        given = self._given.get(node)
+        if given is None:
+            given = self._given[node] = OrderedDict()
+        now = given[revision] = self._clock()
+        if len(given) > 1:
+            given.move_to_end(revision)
+            while next(iter(given.values())) < now - self.settling:
+                given.popitem(last=False)
 
     def left(self, node: str, revision: int | None = None) -> float:
         """Seconds until nothing older than `revision` (None: nothing at all) can be under way to the node."""
