@@ -17,11 +17,13 @@ from controlplane.desired.values import (
     GLOBAL,
     Acl,
     AclEntry,
+    Chatplan,
     Context,
     Document,
     Domain,
     Extension,
     Gateway,
+    Language,
     Param,
     Profile,
     Scope,
@@ -83,15 +85,30 @@ CONTEXT = Context("public", GLOBAL)
 EXTENSION = Extension("x", "public", GLOBAL, 1, '<extension name="x"><condition field="$${ip}"/></extension>')
 PLAIN = Document("plain.conf", GLOBAL, '<configuration name="plain.conf"><a b="c"/></configuration>')
 CONF = Document("ip.conf", GLOBAL, '<configuration name="ip.conf"><a b="$${ip}"/></configuration>')
+CHATPLAN = Chatplan("default", GLOBAL, f'<context name="default">{EXTENSION.xml}</context>')
+LANGUAGE = Language(
+    "en",
+    GLOBAL,
+    '<language name="en"><phrases><macros><macro name="hello"><input pattern="$${ip}"/></macro>'
+    '<macro name="bye"/><macro name="$${word}"/></macros></phrases></language>',
+)
 STATE: tuple[Value, ...] = (
-    NODE, FS2, DOMAIN, ALICE, PROFILE, GATEWAY, ACL, CONTEXT, EXTENSION, PLAIN, CONF,
+    NODE, FS2, DOMAIN, ALICE, PROFILE, GATEWAY, ACL, CONTEXT, EXTENSION, PLAIN, CONF, CHATPLAN, LANGUAGE,
     Variable("ip", GLOBAL, "198.51.100.1"),
     Variable("ip", Scope(groups=("us",)), "198.51.100.2"),
     Variable("net", GLOBAL, "192.0.2.0/24"),
     Variable("carrier_password", GLOBAL, "first"),
 )  # fmt: skip
 SOFIA = asking.configuration("sofia.conf", "external")
-QUESTIONS = [SOFIA, asking.configuration("ip.conf"), asking.context("public")]
+QUESTIONS = [
+    SOFIA,
+    asking.configuration("ip.conf"),
+    asking.context("public"),
+    Question("fs1", "dialplan", context="public", number="1000"),
+    Question("fs1", "chatplan", context="default"),
+    Question("fs1", "languages", lang="en", macro="hello"),
+    Question("fs1", "phrases", lang="en"),
+]
 
 
 def run(ground: Ground, talk: Callable[[Living], Awaitable[None]]) -> None:
@@ -171,6 +188,31 @@ def test_acl_lists_take_values_that_may_stand_there(ground: Ground) -> None:
             await state.put(Variable("net", GLOBAL, "nonsense"))
         await state.delete(Variable("net", GLOBAL, ""))
         assert b'cidr="$${net}"' in (await state.ask(question, "fs2")).body
+
+    run(ground, talk)
+
+
+def test_a_domain_that_a_variable_names_must_stand_where_the_list_does(ground: Ground) -> None:
+    async def talk(state: Living) -> None:
+        await state.put(replace(ACL, entries=(AclEntry(True, domain="$${home}"),)))
+        await state.put(replace(NODE, host="192.0.2.9"))
+        await state.put(Variable("home", GLOBAL, DOMAIN.name))
+        assert b'domain="example.com"' in (await state.ask(asking.configuration("acl.conf"))).body
+        with pytest.raises(Invalid, match=r"there is no domain none\.example"):
+            await state.put(Variable("home", GLOBAL, "none.example"))
+        with pytest.raises(Invalid, match=r"there is no domain example\.com"):
+            await state.delete(DOMAIN)
+
+    run(ground, talk)
+
+
+def test_a_macro_that_a_variable_names_is_told_whichever_is_asked_for(ground: Ground) -> None:
+    async def talk(state: Living) -> None:
+        await state.put(Variable("word", GLOBAL, "welcome"))
+        for word in ("bye", "welcome"):
+            body = (await state.ask(Question("fs1", "languages", lang="en", macro=word))).body
+            assert b'"welcome"' in body
+            assert b'"hello"' not in body
 
     run(ground, talk)
 
