@@ -172,13 +172,13 @@ class Middle:
         self.reconciler = Reconciler(
             self.store, self._catalog, self.fleet, wants, self.pusher, self.reconciling
         )
-        nodes = NodeAuth.over(self.store, self.vault)
-        for listener in (self.answers.changed, nodes.changed, self.pusher.committed):
+        self.callers = NodeAuth.over(self.store, self.vault)
+        for listener in (self.answers.changed, self.callers.changed, self.pusher.committed):
             self.desired.listen(listener)
-        await nodes.start(self.desired.catalog)
+        await self.callers.start(self.desired.catalog)
         sockets = bind("127.0.0.1", self.port)
         self.port = sockets[0].getsockname()[1]
-        endpoint = XmlCurl(self.answers, Door(nodes), Asked(lambda _: None, Metrics()))
+        endpoint = XmlCurl(self.answers, Door(self.callers), Asked(lambda _: None, Metrics()))
         self._listener = Listener(endpoint, sockets, grace=1)
         self._listening = asyncio.create_task(self._listener.run_until_closed(), name="lookups")
         await self._listener.listening.wait()
@@ -322,6 +322,8 @@ class World:
                 "mode": mode.value,
             }
             await self.middle.commit(Put(Key(Noun.NODE, name), spec))
+            # Its boot would ask as a stranger, and run without the profiles.
+            await self.middle.callers.settled()
             switch = SwitchConfig(
                 name=name,
                 port=spec["port"],  # type: ignore[arg-type]
