@@ -38,7 +38,10 @@ def register(node: RealNode, name: str, password: str, login: str = "") -> int:
 
 
 def put_user(fleet: Fleet, name: str, body: dict[str, Any]) -> int:
-    return int(fleet.send("PUT", f"/domains/{DOMAIN}/users/{name}", body)["revision"])
+    """On return the node keeps nothing of who had that name before."""
+    revision = int(fleet.send("PUT", f"/domains/{DOMAIN}/users/{name}", body)["revision"])
+    fleet.in_sync()
+    return revision
 
 
 def needs(node: RealNode, module: str) -> None:
@@ -79,6 +82,7 @@ def test_a_deleted_user_is_let_in_no_more(one: Fleet, node: RealNode) -> None:
     put_user(one, LEFT_ON_DISK, user("on-disk"))
     assert register(node, LEFT_ON_DISK, "on-disk") == 200
     one.send("DELETE", f"/domains/{DOMAIN}/users/{LEFT_ON_DISK}")
+    one.in_sync()
     assert register(node, LEFT_ON_DISK, "on-disk") == 403
     assert node.api(f"user_exists id {LEFT_ON_DISK} {DOMAIN}") == "false"
 
