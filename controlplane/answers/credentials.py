@@ -22,6 +22,11 @@ class Credential:
     hides: bool = False
     by_login: bool = False
 
+    @property
+    def hashed(self) -> bool:
+        """Whether an a1-hash stands in a password's place."""
+        return any(param.name == _A1_HASH for param in self.extra)
+
 
 def credential(
     domain: Domain, groups: Mapping[str, Group], user: User, opened: Opened, login: Login

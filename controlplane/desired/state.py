@@ -103,7 +103,9 @@ class Desired:
         try:
             with self._store.writing() as session:
                 made = self._made(
-                    session, lambda given, catalog: planned(given, self._vault, catalog, changeset), author
+                    session,
+                    lambda given, catalog: planned(given, self._vault, catalog, changeset, self._allowed),
+                    author,
                 )
                 raise _Undone(None if made is None else made[0])
         except _Undone as undone:

@@ -10,7 +10,7 @@ from controlplane.exchange.tree import GIVEN_BY, Element, Reading, cleaned
 
 # switch_xml.c multiplies it by 1000 in 32 bits: more overflows.
 _LONGEST_CACHED_MS = 2_147_483
-_CONTAINERS = {"params": "param", "variables": "variable"}
+_CONTAINERS = {"params": "param", "variables": "variable", "profile_variables": "variable"}
 
 
 @dataclass(slots=True)
@@ -46,7 +46,7 @@ def domain(reading: Reading, element: Element) -> None:
 
 
 class _Held:
-    """The `<params>` and `<variables>` of one element, as fields of its row."""
+    """The `<params>`, `<variables>` and `<profile-variables>` of one element, as fields of its row."""
 
     def __init__(self, reading: Reading) -> None:
         self._reading = reading
@@ -57,12 +57,13 @@ class _Held:
         return dict.fromkeys(_CONTAINERS, self._read)
 
     def _read(self, element: Element) -> None:
-        tag = _CONTAINERS[str(element.tag)]
+        kind = str(element.tag).replace("-", "_")
+        tag = _CONTAINERS[kind]
         self._reading.only(element)
         self._reading.children(element, **{tag: lambda _: None})
         found = self._reading.params(element, tag, put_in=True)
         if found:
-            self.spec.setdefault(str(element.tag), []).extend(found)
+            self.spec.setdefault(kind, []).extend(found)
 
 
 def _group(reading: Reading, element: Element, domain_name: str, users: _Users) -> None:

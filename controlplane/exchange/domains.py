@@ -7,11 +7,13 @@ but marked: read back, it is not his own.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
+from controlplane.answers.credentials import credential, without_password
 from controlplane.answers.dialect import literal
-from controlplane.answers.directory import elements
+from controlplane.answers.directory import elements, secrets_of_domain, secrets_of_user
 from controlplane.answers.fingerprint import marked, secrets_of
-from controlplane.answers.params import Opened, clear, container, last, merged, refs, written
+from controlplane.answers.params import Opened, container, merged, refs, written
 from controlplane.answers.reading import StoreReader
+from controlplane.answers.routes import Login
 from controlplane.desired.values import Domain, Group, Params, SecretRef, Stored, User
 from controlplane.exchange.tree import GIVEN_BY
 
@@ -56,16 +58,20 @@ def _user(
         start += f' cidr="{literal(user.cidr)}"'
     yield f"{start}>"
     held = [groups[name] for name in user.groups if name in groups]
-    params = _with_given("param", user.params, held, lambda group: group.params, opened)
-    every = merged(user.params, [*((group.params, True) for group in held), (domain.params, True)])
-    if not any(_says(every, name, opened) for name in ("password", "a1-hash")):
-        # Without them the switch lets anyone in, unless told not to (sofia_reg.c:3327).
-        params.append(f'<param name="allow-empty-password" value="false" {GIVEN_BY}="{_OURS}"/>')
+    secret = credential(domain, groups, user, opened, Login(user.name, domain.name))
+    shown = without_password if secret.hashed else tuple
+    params = _with_given("param", shown(user.params), held, lambda group: shown(group.params), opened)
+    extra = written("param", secret.extra, opened)
+    # A hash stands for what a file has no place for, and is read back as the user's own.
+    params += extra if secret.hashed else [_given(line, _OURS) for line in extra]
     if params:
         yield from ("<params>", *params, "</params>")
     variables = _with_given("variable", user.variables, held, lambda group: group.variables, opened)
     if variables:
         yield from ("<variables>", *variables, "</variables>")
+    profile = _with_given("variable", user.profile_variables, held, lambda one: one.profile_variables, opened)
+    if profile:
+        yield from ("<profile-variables>", *profile, "</profile-variables>")
     if user.gateways:
         yield "<gateways>"
         for gateway in user.gateways:
@@ -83,28 +89,26 @@ def _with_given(
     above = merged(own, [(of(group), True) for group in groups[:1]])
     for group in groups[1:]:
         added = merged(above, [(of(group), True)])[len(above) :]
-        mark = f' {GIVEN_BY}="{literal(group.name)}"/>'
-        lines += [line.removesuffix("/>") + mark for line in written(tag, added, opened)]
+        lines += [_given(line, group.name) for line in written(tag, added, opened)]
         above += added
     return lines
+
+
+def _given(line: str, name: str) -> str:
+    return f'{line.removesuffix("/>")} {GIVEN_BY}="{literal(name)}"/>'
 
 
 def _held(value: Domain | Group, opened: Opened) -> Iterator[str]:
     yield from container("params", "param", value.params, opened)
     yield from container("variables", "variable", value.variables, opened)
-
-
-def _says(params: Params, name: str, opened: Opened) -> bool:
-    found = last(params, name)
-    return found is not None and clear(found.value, opened) != ""
+    yield from container("profile-variables", "variable", value.profile_variables, opened)
 
 
 def _secrets(domain: Domain, groups: Iterable[Group], users: Iterable[User]) -> set[SecretRef]:
-    found = refs(domain.params, domain.variables)
+    found = secrets_of_domain(domain)
     for group in groups:
-        found |= refs(group.params, group.variables)
+        found |= refs(group.params, group.variables, group.profile_variables)
     for user in users:
-        found = found.union(
-            refs(user.params, user.variables), *(secrets_of(gateway) for gateway in user.gateways)
-        )
+        found |= secrets_of_user(domain, {}, user)
+        found = found.union(*(secrets_of(gateway) for gateway in user.gateways))
     return found

@@ -1,3 +1,4 @@
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -109,3 +110,22 @@ def test_what_a_further_group_gives_a_user_is_told_apart(operator: Operator) -> 
     assert text.count('name="a"') == 2
     assert '<param name="allow-empty-password" value="false" given-by="controlplane"/>' in text
     assert '<user id="1000" type="pointer"/>' in text
+
+
+def test_what_stands_for_a_password_is_in_the_files_and_the_password_is_not(operator: Operator) -> None:
+    operator.done("PUT", "/nodes/fs1", NODE)
+    hashed = {"params": {"password": "marker-user"}, "profile_variables": {"p": "v"}, "hash_passwords": True}
+    kept = {"a1_hashes": [{"realm": "acme.example", "hash": "0" * 32}]}
+    rows = [
+        row("domain", "acme.example", profile_variables={"d": "w"}),
+        row("user", "1000", "acme.example", **hashed),
+        row("user", "1001", "acme.example", **kept),
+    ]
+    operator.done("POST", "/import", {"rows": rows})
+    text = operator.done("GET", "/nodes/fs1/export")["files"]["directory/acme.example.xml"]
+    told = hashlib.md5(b"1000:acme.example:marker-user", usedforsecurity=False).hexdigest()
+    assert text.count('name="a1-hash"') == 2
+    assert f'<param name="a1-hash" value="{told}"/>' in text
+    assert f'<param name="a1-hash" value="{"0" * 32}"/>' in text
+    assert "marker-user" not in text
+    assert text.count("<profile-variables>") == 2
