@@ -68,7 +68,7 @@ def masked(
         )
         if child.name in {*_EMPTY, only[0]} and not child.children:
             continue
-        if child.name == "group" and element.name == "groups" and not child.child("users").children:
+        if element.name == "groups" and [users.children for users in child.all("users")] == [[]]:
             continue
         children.append(child)
     attributes = {name: value for name, value in element.attributes.items() if name != "description"}

@@ -139,7 +139,8 @@ def test_every_user_is_the_one_on_disk(at: Served) -> None:
     for group, user in found:
         name = user.attributes["id"]
         told = at.asked_for(name)
-        ((told_group, one),) = users_of(told)
+        whole = [each for each in users_of(told) if each[1].attributes.get("type") != "pointer"]
+        ((told_group, one),) = whole
         # Gateways are asked for apart; an empty vcard says nothing.
         kept = [child for child in user.children if child.name not in ("gateways", "vcard")]
         wanted = Element(user.name, user.attributes, kept, user.text)
