@@ -23,6 +23,7 @@ def test_a_domain_with_everything(tmp_path: Path) -> None:
         directory="""<domain name="a.example">
 <params><param name="dial-string" value="x"/></params>
 <variables><variable name="v" value="1"/></variables>
+<profile-variables><variable name="w" value="2"/></profile-variables>
 <groups>
 <group name="g1"><variables><variable name="team" value="1"/></variables>
 <users><user id="1000" number-alias="5000" cidr="192.0.2.0/24" cacheable="true">
@@ -38,6 +39,7 @@ def test_a_domain_with_everything(tmp_path: Path) -> None:
     assert row(found, "domain/a.example") == {
         "params": [{"name": "dial-string", "value": "x"}],
         "variables": [{"name": "v", "value": "1"}],
+        "profile_variables": [{"name": "w", "value": "2"}],
     }
     assert row(found, "group/a.example/g1") == {"variables": [{"name": "team", "value": "1"}]}
     assert row(found, "user/a.example/1000") == {
@@ -56,7 +58,7 @@ def test_a_domain_with_everything(tmp_path: Path) -> None:
     }
     assert row(found, "user/a.example/2000") == {}
     (note,) = found.notes
-    assert (str(note.place), note.lost) == ("freeswitch.xml:13", False)
+    assert (str(note.place), note.lost) == ("freeswitch.xml:14", False)
 
 
 def test_what_else_stands_in_a_user(tmp_path: Path) -> None:
