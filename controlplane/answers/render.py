@@ -318,8 +318,8 @@ def guards(key: UserKey | SharedKey) -> tuple[Hashable, ...]:
             return (("node", node), "chatplans") if row is None else (("chatplan", row),)
         case LanguageKey(node=node, language=row):
             return (("node", node), "languages") if row is None else (("language", row),)
-        case SofiaKey(node=node, profile=profile):
-            return ("node", node), "sofia settings", ("sofia", profile)
+        case SofiaKey(profile=profile):
+            return "sofia settings", ("sofia", profile)
         case AclKey(node=node):
             return ("node", node), "acl"
         case DocumentKey(document=document):

@@ -6,6 +6,8 @@ that would else be equal as tuples.
 """
 
 from collections.abc import Callable, Mapping
+from functools import cached_property
+from hashlib import blake2b
 from typing import NamedTuple, TypeAlias, TypeVar, final
 
 from controlplane.answers.configuration import ACL, PROBE, SOFIA, names_serving
@@ -129,9 +131,9 @@ class LanguageKey(NamedTuple):
 
 
 class SofiaKey(NamedTuple):
-    """sofia.conf as the node is told it; empty: every profile, every gateway."""
+    """sofia.conf as nodes that see the rows `seen` are told it; empty: every profile, every gateway."""
 
-    node: str
+    seen: str
     profile: str
     gateway: str
     kind: str = "sofia"
@@ -223,6 +225,14 @@ class Routes:
         )
         self.chosen = chosen(view.variables, view.variables)
         """Every value of the node."""
+
+    @cached_property
+    def _seen(self) -> str:
+        """Stands for the rows that sofia.conf is made of: a digest, for it is compared at every lookup."""
+        settings = self.documents.get(SOFIA)
+        rows = (self.view.profiles.values(), self.view.gateways.values(), (settings,) if settings else ())
+        ids = [sorted(row.id for row in some) for some in rows]
+        return blake2b(repr(ids).encode(), digest_size=16).hexdigest()
 
     def key(self, question: Question, may_cache: Callable[[str], bool]) -> AnyKey | None:
         """The key of the question's answer; None: we own nothing by that name.
@@ -325,7 +335,7 @@ class Routes:
                 profile = self._profiles.get(profile.lower(), UNKNOWN)
             if gateway:
                 gateway = "" if gateway == _EVERY else gateway if gateway in self.view.gateways else UNKNOWN
-            return SofiaKey(self.node, profile, gateway)
+            return SofiaKey(self._seen, profile, gateway)
         if name == ACL:
             return AclKey(self.node) if self.view.acls else None
         if name == PROBE:

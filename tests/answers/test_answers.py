@@ -118,11 +118,18 @@ def test_queries_do_not_grow_with_the_tables(ground: Ground) -> None:
 
 def test_nodes_share_what_is_the_same_for_both(ground: Ground) -> None:
     async def talk(state: Living) -> None:
-        for question in (asking.user("alice"), asking.context("public"), asking.configuration("db.conf")):
+        for question in (
+            asking.user("alice"),
+            asking.context("public"),
+            asking.configuration("db.conf"),
+            SOFIA,
+        ):
             assert await state.queries(question) > 0
             assert state.answers.cached("fs2", question) is not None
-        assert await state.queries(SOFIA) > 0
+        await state.put(replace(GATEWAY, name="own", scope=Scope(node="fs2")))
+        assert b'"own"' not in (await state.ask(SOFIA)).body
         assert state.answers.cached("fs2", SOFIA) is None
+        assert b'"own"' in (await state.ask(SOFIA, "fs2")).body
 
     run(ground, talk)
 
