@@ -142,19 +142,13 @@ class Dispatcher:
             ready = [node for node in self._due if node not in self._running and self._may(node)]
             now = clock.time()
             room = self._policy.at_once - len(self._running)
-            begin = min(room, self._pace.allowed(now))
-            due = sorted((node for node in ready if self._due[node] <= now), key=self._due.__getitem__)[
-                :begin
-            ]
-            if due:
-                self._pace.take(len(due))
+            due = sorted((node for node in ready if self._due[node] <= now), key=self._due.__getitem__)
+            if due := due[:room]:
                 self._taking = asyncio.create_task(self._take(due), name="taking pushes")
                 await asyncio.wait({self._taking})
                 self._taking = None
                 continue
             wait = min((self._due[node] for node in ready), default=None) if room > 0 else None
-            if wait is not None and begin == 0:
-                wait = max(wait, self._pace.next())
             try:
                 async with asyncio.timeout(max(wait - now, 0) if wait is not None else None):
                     await self._wake.wait()
@@ -178,11 +172,13 @@ class Dispatcher:
             for node in nodes:
                 self._due.setdefault(node, later)
             return
+        now = asyncio.get_running_loop().time()
         for each in taken:
-            task = asyncio.create_task(self._one(each), name=f"push to {each.push.node}")
-            self._running[each.push.node] = (each, task)
+            one = self._one(each, self._pace.turn(now))
+            self._running[each.push.node] = (each, asyncio.create_task(one, name=f"push to {each.push.node}"))
 
-    async def _one(self, taken: Taken) -> None:
+    async def _one(self, taken: Taken, delay: float) -> None:
+        await asyncio.sleep(delay)
         with about(node=taken.push.node, push=taken.push.id, revision=taken.push.revision):
             await self._run(taken)
 

@@ -51,7 +51,7 @@ class PushPolicy:
     seen_timeout: float = 5.0
     """For the effect of a command to show."""
     probe_timeout: float = 10.0
-    linger: float = 0.01
+    linger: float = 0.05
     """How long an outcome waits for others to be written together with it."""
 
 
