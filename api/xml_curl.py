@@ -209,7 +209,7 @@ class XmlCurl:
 
 
 def _query(scope: Scope) -> bytes:
-    """The form in a query string; the gateway-url may have a query of its own before it (mod_xml_curl.c:206)."""
+    """The form in a query string, behind what the gateway-url itself may ask (mod_xml_curl.c:206)."""
     query: bytes = scope["query_string"]
     found = _FORM_IN_QUERY.search(query)
     return query if found is None else query[found.start(1) :]
