@@ -28,9 +28,11 @@ class StoreReader:
         self._session = session
         self._vault = vault
 
-    def user(self, domain: int, name: str, by_alias: bool) -> Stored[User] | None:
-        """The user of that id, else of that number-alias; `by_alias`: the other way round."""
-        return rows.user(self._session, domain, name, alias_first=by_alias)
+    def user(self, domain: int, name: str, by: str) -> Stored[User] | None:
+        """The user of that id, else of that number-alias (the other way round by `number-alias`), or cidr."""
+        if by == "cidr":
+            return rows.user_with_cidr(self._session, domain, name)
+        return rows.user(self._session, domain, name, alias_first=by == "number-alias")
 
     def users(self, domain: int, group: str | None) -> Collection[Stored[User]]:
         """The users of a group, by name; of the whole domain without."""

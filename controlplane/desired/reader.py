@@ -72,6 +72,14 @@ def users_named(session: Session, domain_row_id: int, names: Collection[str]) ->
     }
 
 
+def user_with_cidr(session: Session, domain_row_id: int, cidr: str) -> Stored[User] | None:
+    """Give the user of exactly that cidr, the first by name; reads those of the domain that have one."""
+    found = _users(
+        session, selected(Noun.USER).where(_USERS.c.domain_id == domain_row_id, _USERS.c.cidr == cidr)
+    )
+    return min(found, key=lambda row: row.value.name, default=None)
+
+
 def users_with_cidr(session: Session, domain_row_id: int) -> tuple[Stored[User], ...]:
     """Give the users of a domain that have a cidr, by name."""
     wanted = selected(Noun.USER).where(_USERS.c.domain_id == domain_row_id, _USERS.c.cidr.is_not(None))
