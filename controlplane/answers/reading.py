@@ -70,6 +70,19 @@ class StoreReader:
         """The gateway's fingerprint, its values as `text` writes them."""
         return fingerprint(gateway, opened, self._vault.fingerprint_key(), text)
 
+    def marking(self, text: Escape) -> "StoreReader":
+        """The same, but profiles' gateways get the fingerprints of what `text` makes of their values."""
+        return _Marking(self._session, self._vault, text)
+
+
+class _Marking(StoreReader):
+    def __init__(self, session: Session, vault: Vault, text: Escape) -> None:
+        super().__init__(session, vault)
+        self._text = text
+
+    def mark(self, gateway: Gateway | UserGateway, opened: Opened, text: Escape = literal) -> str:
+        return super().mark(gateway, opened, self._text if isinstance(gateway, Gateway) else text)
+
 
 class MaskedReader(StoreReader):
     """The same, but opens nothing: for eyes."""

@@ -4,7 +4,18 @@ FreeSWITCH expands at once, line by line (switch_xml.c, expand_vars); what is ta
 `$${name}` wherever that comes to the same.
 """
 
+import re
 from collections.abc import Callable, Iterator, Mapping
+
+from controlplane.desired.text import wrong_text, wrong_word
+
+# FreeSWITCH puts a value into the text before it is parsed, from between quotes, and strips blanks.
+_MARKUP = re.compile(r'["<&\x00-\x1f]|\$\$\{|/>|x-pre-process|^ | $', re.IGNORECASE)
+
+
+def alike(name: str, value: str) -> bool:
+    """Say whether a variable means the same as a row, whose value stays as it is, and as a directive."""
+    return wrong_word(name) is None and wrong_text(value) is None and _MARKUP.search(value) is None
 
 
 def references(text: str) -> Iterator[tuple[int, int, str]]:
@@ -61,11 +72,12 @@ class Variables:
         A variable's value that is put in place of its name is not looked through again.
         """
         unfit = {name for name, values in self._values.items() if len(values) > 1}
-        return frozenset(name for name, value in self.now.items() if name not in unfit and "$${" not in value)
+        return frozenset(name for name, value in self.now.items() if name not in unfit and alike(name, value))
 
     def final(self) -> dict[str, str]:
-        """Give every variable set, expanded."""
-        return {name: self.now[name] for name in self._values}
+        """Give the steady ones that are set, and not only given."""
+        steady = self.steady()
+        return {name: self.now[name] for name in self._values if name in steady}
 
 
 def _closing(text: str, start: int) -> int | None:
