@@ -28,6 +28,7 @@ FreeSWITCH reads `name` and `value` alone.
 
 # The preprocessor does not know these, so they begin no variable.
 _DOLLAR = re.compile("&#(?:0*36|[xX]0*24);")
+_PRIVATE = frozenset(map(chr, range(0xE000, 0xF900)))
 
 
 def parse(source: Source) -> tuple[Element, str]:
@@ -41,7 +42,9 @@ def parse(source: Source) -> tuple[Element, str]:
     parser = etree.XMLParser(
         resolve_entities=False, no_network=True, remove_comments=True, remove_pis=True, huge_tree=True
     )
-    dollar = next(chr(one) for one in range(0xE000, 0xF900) if chr(one) not in source.text)
+    dollar = min(_PRIVATE.difference(source.text), default="")
+    if not dollar:
+        raise Refused(source.place(1), "what is included holds every private character of Unicode")
     try:
         tree = etree.fromstring(_DOLLAR.sub(dollar, source.text).encode(), parser)
     except etree.XMLSyntaxError as error:

@@ -69,10 +69,16 @@ class Variables:
     def steady(self) -> frozenset[str]:
         """The variables whose `$${name}` may stay: of one value throughout, in which no other stands.
 
-        A variable's value that is put in place of its name is not looked through again.
+        A variable's value that is put in place of its name is not looked through again. One that is given
+        and never set is the switch's own.
         """
-        unfit = {name for name, values in self._values.items() if len(values) > 1}
-        return frozenset(name for name, value in self.now.items() if name not in unfit and alike(name, value))
+        kept = {
+            name for name, value in self._given.items() if name not in self._values and "$${" not in value
+        }
+        kept.update(
+            name for name, values in self._values.items() if len(values) == 1 and alike(name, self.now[name])
+        )
+        return frozenset(kept)
 
     def final(self) -> dict[str, str]:
         """Give the steady ones that are set, and not only given."""

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 from lxml import etree
 
-from controlplane.exchange import Imported, read_folder
+from controlplane.exchange import Imported, Refused, read_folder
 from tests.exchange.folders import document, folder
 
 
@@ -173,6 +173,12 @@ def test_a_dollar_that_begins_no_variable(tmp_path: Path) -> None:
     )
     assert row(found, "user/a.example/a$${v}") == {"variables": [{"name": "x", "value": "$${v} 1"}]}
     assert not found.lost
+
+
+def test_a_folder_in_which_nothing_can_stand_for_a_dollar(tmp_path: Path) -> None:
+    text = "".join(map(chr, range(0xE000, 0xF900)))
+    with pytest.raises(Refused, match="every private character"):
+        read(tmp_path, configuration=f'<configuration name="{text}"/>')
 
 
 HASH = "0123456789abcdef0123456789ABCDEF"
