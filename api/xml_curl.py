@@ -5,6 +5,7 @@ A redirect would be followed as GET without parameters: there are none.
 """
 
 import logging
+import re
 from time import perf_counter
 from typing import Protocol
 
@@ -27,6 +28,8 @@ _BELOW = f"{PATH}/"
 _WAYS = ("POST", "PUT", "GET")
 # What uvicorn writes for the same.
 _HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/xml\r\ncontent-length: %d\r\n\r\n"
+_FORM_IN_QUERY = re.compile(rb"(?:^|&)(hostname=[^&]*&section=)")
+
 _TEXT = (b"content-type", b"text/plain; charset=utf-8")
 _XML = (b"content-type", b"text/xml")
 _CLOSE = (b"connection", b"close")
@@ -93,7 +96,7 @@ class XmlCurl:
         if caller is None or caller.bound or len(body) > self._body_limit or method not in _WAYS:
             return None
         try:
-            question = read(body if method != "GET" else scope["query_string"])
+            question = read(body if method != "GET" else _query(scope))
         except BadLookup:
             return None
         if question.hostname != caller.switchname:
@@ -167,8 +170,7 @@ class XmlCurl:
         """The body, or the query string of a GET; raises TooLarge, BadLookup, Gone."""
         method = scope["method"]
         if method == "GET":
-            query: bytes = scope["query_string"]
-            return query
+            return _query(scope)
         if method.upper() not in _WAYS:
             raise BadLookup(f"{method} is no way to ask")
         if len(length) > 9 or int(length) > self._body_limit:
@@ -204,6 +206,13 @@ class XmlCurl:
             about = {"node": refusal.node} if refusal.node is not None else {}
             log.warning("a lookup of %s is refused: %s, from %s", who, refusal.reason, source, extra=about)
         self._asked.refused(began, refusal.node, source, question, refusal.status, refusal.reason)
+
+
+def _query(scope: Scope) -> bytes:
+    """The form in a query string, behind what the gateway-url itself may ask (mod_xml_curl.c:206)."""
+    query: bytes = scope["query_string"]
+    found = _FORM_IN_QUERY.search(query)
+    return query if found is None else query[found.start(1) :]
 
 
 def _misnamed(caller: Caller, hostname: str) -> Refusal:

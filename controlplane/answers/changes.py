@@ -50,8 +50,10 @@ def sources(change: Change, catalogs: Collection[Catalog]) -> Iterator[Hashable]
         case Noun.ACL:
             yield "acl"
         case Noun.CONTEXT:
+            yield "contexts"
             yield from _of(catalogs, "context", "contexts", key)
         case Noun.EXTENSION:
+            yield "contexts"
             yield from _of(catalogs, "context", "contexts", _parent(Noun.CONTEXT, key))
         case Noun.DOCUMENT:
             yield from _of(catalogs, "document", "documents", key)

@@ -70,6 +70,7 @@ REASONS: Mapping[str, str] = {
     "gateways": "the domains by name, with the users that hold gateways",
     "names": "every domain, by name",
     "context": "the whole context: all of it can match, or no number is named, or it may change in between",
+    "contexts": "every context, whole: the lookup names none",
     "extensions": "the extensions that can match the number, and those of which that cannot be told",
     "chatplan": "the chatplan's context; every one when the lookup names none",
     "language": "the language with the macro asked for; all of them when the lookup names none",

@@ -28,9 +28,11 @@ class StoreReader:
         self._session = session
         self._vault = vault
 
-    def user(self, domain: int, name: str, by_alias: bool) -> Stored[User] | None:
-        """The user of that id, else of that number-alias; `by_alias`: the other way round."""
-        return rows.user(self._session, domain, name, alias_first=by_alias)
+    def user(self, domain: int, name: str, by: str) -> Stored[User] | None:
+        """The user of that id, else of that number-alias (the other way round by `number-alias`), or cidr."""
+        if by == "cidr":
+            return rows.user_with_cidr(self._session, domain, name)
+        return rows.user(self._session, domain, name, alias_first=by == "number-alias")
 
     def users(self, domain: int, group: str | None) -> Collection[Stored[User]]:
         """The users of a group, by name; of the whole domain without."""
@@ -67,6 +69,19 @@ class StoreReader:
     def mark(self, gateway: Gateway | UserGateway, opened: Opened, text: Escape = literal) -> str:
         """The gateway's fingerprint, its values as `text` writes them."""
         return fingerprint(gateway, opened, self._vault.fingerprint_key(), text)
+
+    def marking(self, text: Escape) -> "StoreReader":
+        """The same, but profiles' gateways get the fingerprints of what `text` makes of their values."""
+        return _Marking(self._session, self._vault, text)
+
+
+class _Marking(StoreReader):
+    def __init__(self, session: Session, vault: Vault, text: Escape) -> None:
+        super().__init__(session, vault)
+        self._text = text
+
+    def mark(self, gateway: Gateway | UserGateway, opened: Opened, text: Escape = literal) -> str:
+        return super().mark(gateway, opened, self._text if isinstance(gateway, Gateway) else text)
 
 
 class MaskedReader(StoreReader):

@@ -19,6 +19,7 @@ from controlplane.answers.routes import (
     AclKey,
     ChatplanKey,
     ContextKey,
+    ContextsKey,
     DocumentKey,
     DomainKey,
     EverybodyKey,
@@ -47,8 +48,8 @@ _LONGEST_NAME = 1024  # longer names are nobody's, and are not looked for
 class Reader(Protocol):
     """Where rows come from; each method is one query, and `opened` with no references none."""
 
-    def user(self, domain: int, name: str, by_alias: bool) -> Stored[User] | None:
-        """The user of that id, else of that number-alias; `by_alias`: the other way round."""
+    def user(self, domain: int, name: str, by: str) -> Stored[User] | None:
+        """The user of that id, else of that number-alias (the other way round by `number-alias`), or cidr."""
 
     def users(self, domain: int, group: str | None) -> Collection[Stored[User]]:
         """The users of a group, by name; of the whole domain without."""
@@ -101,6 +102,8 @@ def render(routes: Routes, key: SharedKey, reader: Reader) -> Rendered:
             return _context(routes, key, reader.extensions(context), reader)
         case ExtensionsKey(extensions=ids):
             return _context(routes, key, reader.extensions_of_ids(ids) if ids else (), reader)
+        case ContextsKey():
+            return _contexts(routes, key, reader)
         case ChatplanKey():
             return _chatplans(routes, key, reader)
         case LanguageKey():
@@ -139,7 +142,7 @@ def render_user(
     """
     if len(key.name) > _LONGEST_NAME or not _storable(key.name):
         return None
-    user = reader.user(key.domain, key.name, key.by_alias)
+    user = reader.user(key.domain, key.name, key.by)
     if user is None:
         return None
     domain, groups = routes.domain(key.domain), routes.groups(key.domain)
@@ -163,8 +166,8 @@ def render_user(
 
 def user_tokens(domain: int, user: User) -> tuple[Hashable, ...]:
     """By which names a change of the user is known to what was made of him."""
-    names = (user.name,) if user.number_alias is None else (user.name, user.number_alias)
-    return tuple(("user", domain, name) for name in names)
+    names = (user.name, user.number_alias, user.cidr)
+    return tuple(("user", domain, name) for name in names if name is not None)
 
 
 def _storable(name: str) -> bool:
@@ -221,6 +224,17 @@ def _context(
     text = _expanding(routes, reader, (), (row.value.xml for row in extensions))
     body = dialplan.context(context.value, (row.value for row in extensions), text)
     return Rendered(body, _rows([context]) + _rows(extensions), guards(key), frozenset(text.names))
+
+
+def _contexts(routes: Routes, key: ContextsKey, reader: Reader) -> Rendered:
+    """The one answer with more than two queries: one for each context; no call asks for it."""
+    contexts = list(routes.view.contexts.values())
+    held = [reader.extensions(row.id) for row in contexts]
+    text = _expanding(routes, reader, (), (row.value.xml for rows in held for row in rows))
+    body = dialplan.contexts(
+        ((row.value, [one.value for one in rows]) for row, rows in zip(contexts, held, strict=True)), text
+    )
+    return Rendered(body, _rows(contexts) + _rows(chain(*held)), guards(key), frozenset(text.names))
 
 
 def _chatplans(routes: Routes, key: ChatplanKey, reader: Reader) -> Rendered:
@@ -314,6 +328,8 @@ def guards(key: UserKey | SharedKey) -> tuple[Hashable, ...]:
             return ("node", node), "gateways"
         case ContextKey(context=context) | ExtensionsKey(context=context):
             return (("context", context),)
+        case ContextsKey(node=node):
+            return ("node", node), "contexts"
         case ChatplanKey(node=node, chatplan=row):
             return (("node", node), "chatplans") if row is None else (("chatplan", row),)
         case LanguageKey(node=node, language=row):

@@ -33,15 +33,18 @@ V = TypeVar("V", bound=Value)
 UNKNOWN = "\0"
 """Stands for every name of a profile, gateway or macro that is none: no row has it."""
 
+BY = ("id", "number-alias", "cidr")
+"""The attributes of users that an API command may look for (mod_commands.c, find_user_function)."""
+
 _EVERY = "_all_"  # what `sofia profile P startgw _all_` and `vm_inject domain=D` ask for
 
 
 class UserKey(NamedTuple):
-    """One user. `caches`: the switch may be told to keep him."""
+    """One user, by what `by` says he has (one of BY). `caches`: the switch may be told to keep him."""
 
     domain: int
     name: str
-    by_alias: bool
+    by: str
     caches: bool
     kind: str = "user"
 
@@ -96,6 +99,13 @@ class ContextKey(NamedTuple):
 
     context: int
     kind: str = "context"
+
+
+class ContextsKey(NamedTuple):
+    """Every dialplan context that the node sees, whole."""
+
+    node: str
+    kind: str = "contexts"
 
 
 class ExtensionsKey(NamedTuple):
@@ -171,6 +181,7 @@ SharedKey: TypeAlias = (
     | GatewaysKey
     | NamesKey
     | ContextKey
+    | ContextsKey
     | ExtensionsKey
     | ChatplanKey
     | LanguageKey
@@ -243,13 +254,11 @@ class Routes:
         if section == "directory":
             return self._directory(question, may_cache)
         if section == "dialplan":
-            name = question.context
-            context = self.contexts.get(name) or self.contexts.get(name.lower())
-            return ContextKey(context.id) if context is not None else None
+            return self._dialplan(question.context or question.key_value)
         if section == "configuration":
             return self._configuration(question)
         if section == "chatplan":
-            return self._chatplan(question.context)
+            return self._chatplan(question.context or question.key_value)
         if section in ("languages", "phrases"):
             return self._language(question)
         return None
@@ -278,6 +287,13 @@ class Routes:
         """The languages that the key names."""
         return [row for row in self.view.languages.values() if key.language in (None, row.id)]
 
+    def _dialplan(self, name: str) -> AnyKey | None:
+        """A call names it by its channel, the command `xml_locate` by the key, or not at all."""
+        if not name:
+            return ContextsKey(self.node) if self.contexts else None
+        context = self.contexts.get(name) or self.contexts.get(name.lower())
+        return ContextKey(context.id) if context is not None else None
+
     def _chatplan(self, name: str) -> AnyKey | None:
         if not name:
             # FreeSWITCH takes `default` when the message names none; but the binding may keep it from us.
@@ -286,7 +302,7 @@ class Routes:
         return ChatplanKey(None, chatplan.id) if chatplan is not None else None
 
     def _language(self, question: Question) -> AnyKey | None:
-        name, section, macro = question.lang, question.section, question.macro.lower()
+        name, section, macro = question.lang or question.key_value, question.section, question.macro.lower()
         if section == "languages":
             macro = macro.partition("@")[
                 0
@@ -307,9 +323,11 @@ class Routes:
             return EverybodyKey(domain.id, listed=False)
         if domain is not None and question.user:
             spelled = name == domain.value.name == (question.domain or name)
-            by_alias = question.key == "number-alias"
-            caches = spelled and (by_alias or question.key == "id") and may_cache(self.node)
-            return UserKey(domain.id, question.user, by_alias, caches)
+            by = question.key or BY[0]
+            if by not in BY:
+                return DomainKey(domain.id)  # nobody has such an attribute
+            caches = spelled and question.key in ("id", "number-alias") and may_cache(self.node)
+            return UserKey(domain.id, question.user, by, caches)
         if question.purpose == "gateways":
             if not name:
                 return GatewaysKey(self.node, None) if self.domains else None

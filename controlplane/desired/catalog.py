@@ -49,6 +49,8 @@ class NodeView:
     gateways: Mapping[str, Stored[Gateway]]
     """Those that stand on this node, on a profile that it has."""
     acls: Mapping[str, Stored[Acl]]
+    written_acls: Mapping[str, Stored[Acl]]
+    """The same, with no variables put in."""
     contexts: Mapping[str, Stored[Context]]
     documents: Mapping[str, Stored[Document]]
     languages: Mapping[str, Stored[Language]]
@@ -196,6 +198,7 @@ class Catalog:
             profiles=told[Noun.PROFILE],
             gateways=on_profiles(told[Noun.PROFILE], told[Noun.GATEWAY]),
             acls=self._acls(told[Noun.ACL], told[Noun.VARIABLE]),
+            written_acls=told[Noun.ACL],
             contexts=told[Noun.CONTEXT],
             documents=told[Noun.DOCUMENT],
             languages=told[Noun.LANGUAGE],

@@ -18,6 +18,7 @@ from controlplane.desired.codec import ref_from_text
 from controlplane.desired.directives import ANY, NONE, Allowed
 from controlplane.desired.errors import FieldError, Invalid
 from controlplane.desired.reach import wrong_number
+from controlplane.desired.sizes import SMALLEST
 from controlplane.desired.text import wrong_gateway, wrong_label, wrong_name, wrong_text, wrong_word
 from controlplane.desired.values import (
     A1Hash,
@@ -54,7 +55,7 @@ _HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.\-]*[A-Za-z0-9_])?", re.ASCII)
 _A1_HASH = re.compile(r"[0-9a-f]{32}")
 _OURS = "controlplane_"
 _FEWEST, _MOST_PASSWORDS = 1, 2
-_SMALLEST_ANSWER, _LARGEST_ANSWER = 1 << 16, 1 << 30
+_LARGEST_ANSWER = 1 << 30
 
 _ROOTS: Mapping[type, str] = {
     Extension: "extension",
@@ -171,8 +172,8 @@ def _asking(node: Node) -> Wrong:
         yield from _cidr(f"lookup_networks[{place}]", network)
     if node.lookup_certificate is not None:
         yield from _subject("lookup_certificate", node.lookup_certificate)
-    if not _SMALLEST_ANSWER <= node.response_max_bytes <= _LARGEST_ANSWER:
-        yield FieldError("response_max_bytes", f"must be from {_SMALLEST_ANSWER} to {_LARGEST_ANSWER}")
+    if not SMALLEST <= node.response_max_bytes <= _LARGEST_ANSWER:
+        yield FieldError("response_max_bytes", f"must be from {SMALLEST} to {_LARGEST_ANSWER}")
 
 
 def _subject(field: str, text: str) -> Wrong:

@@ -20,7 +20,7 @@ _DIRECTIVES = ("x-pre-process", "x-no-pre-process")
 _LONGEST = 1_000_000
 
 # What a user's row has fields for.
-_OF_USERS = ("params", "variables", "profile-variables", "gateways")
+_OF_USERS = ("params", "variables", "profile-variables", "gateways", "a1-hashes")
 
 Slot = tuple[str, int]
 """Where in a value a password stands: its path, and the how manieth of that path it is."""

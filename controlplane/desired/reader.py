@@ -8,7 +8,7 @@ by the `id` of their `Stored`, which the catalog holds.
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, String, cast, func, select
 from sqlalchemy.orm import Session
 
 from controlplane.desired.reach import Reach, reach_from_json
@@ -72,6 +72,14 @@ def users_named(session: Session, domain_row_id: int, names: Collection[str]) ->
     }
 
 
+def user_with_cidr(session: Session, domain_row_id: int, cidr: str) -> Stored[User] | None:
+    """Give the user of exactly that cidr, the first by name; reads those of the domain that have one."""
+    found = _users(
+        session, selected(Noun.USER).where(_USERS.c.domain_id == domain_row_id, _USERS.c.cidr == cidr)
+    )
+    return min(found, key=lambda row: row.value.name, default=None)
+
+
 def users_with_cidr(session: Session, domain_row_id: int) -> tuple[Stored[User], ...]:
     """Give the users of a domain that have a cidr, by name."""
     wanted = selected(Noun.USER).where(_USERS.c.domain_id == domain_row_id, _USERS.c.cidr.is_not(None))
@@ -84,6 +92,22 @@ def users_with_gateways(session: Session, domain_row_ids: Collection[int]) -> tu
         return ()
     holders = select(_USER_GATEWAYS.c.user_id).where(_USER_GATEWAYS.c.domain_id.in_(sorted(domain_row_ids)))
     return _by_name(_users(session, selected(Noun.USER).where(_USERS.c.id.in_(holders))))
+
+
+def largest_user(
+    session: Session, domain_row_ids: Collection[int], group: str | None = None
+) -> Stored[User] | None:
+    """Give the user with the most to tell, of these domains, or of a group of theirs; reads all of them."""
+    cells = (_USERS.c.params, _USERS.c.variables, _USERS.c.profile_variables, _USERS.c.elements)
+    wanted = select(_USERS.c.id).where(_USERS.c.domain_id.in_(sorted(domain_row_ids)))
+    if group is not None:
+        wanted = wanted.join(_MEMBERSHIPS, _MEMBERSHIPS.c.user_id == _USERS.c.id)
+        wanted = wanted.where(_MEMBERSHIPS.c.group_name == group)
+    length = sum((func.length(cast(cell, String)) for cell in cells[1:]), func.length(cast(cells[0], String)))
+    found = _users(
+        session, selected(Noun.USER).where(_USERS.c.id.in_(wanted.order_by(length.desc()).limit(1)))
+    )
+    return found[0] if found else None
 
 
 def extensions(session: Session, context_row_id: int) -> tuple[Stored[Extension], ...]:
@@ -111,6 +135,30 @@ def reaches(session: Session, context_row_id: int) -> list[tuple[int, str, Reach
         key=lambda row: (row.position, row.name),
     )
     return [(row.id, row.name, reach_from_json(row.reach)) for row in found]
+
+
+def largest_extension(session: Session, context_row_id: int) -> Stored[Extension] | None:
+    """Give the extension with the longest XML; reads all of the context's."""
+    of_context = selected(Noun.EXTENSION).where(_EXTENSIONS.c.context_id == context_row_id)
+    row = (
+        session.execute(of_context.order_by(func.length(_EXTENSIONS.c.xml).desc()).limit(1))
+        .mappings()
+        .first()
+    )
+    return None if row is None else stored(Noun.EXTENSION, row)
+
+
+def widening(session: Session, context_row_id: int) -> list[tuple[str, bool]]:
+    """Give the XML of those extensions that every answer of a context holds, or that make it whole (True)."""
+    cells = _EXTENSIONS.c
+    wanted = select(cells.xml, cells.reach).where(cells.context_id == context_row_id, cells.widens)
+    return [(row.xml, reach_from_json(row.reach).rewrites) for row in session.execute(wanted)]
+
+
+def characters(session: Session, context_row_id: int) -> int:
+    """Count the characters in a context's extensions; reads all of them."""
+    length = select(func.sum(func.length(_EXTENSIONS.c.xml)))
+    return session.scalar(length.where(_EXTENSIONS.c.context_id == context_row_id)) or 0
 
 
 def extensions_named(

@@ -13,16 +13,14 @@ from controlplane.desired import reader
 from controlplane.desired.catalog import Catalog, NodeView, rank
 from controlplane.desired.checks import wrong_entry
 from controlplane.desired.errors import FieldError
+from controlplane.desired.fitting import too_large
 from controlplane.desired.revisions import Changed
 from controlplane.desired.rows import PARENTS, TABLES
-from controlplane.desired.sizes import too_large, too_small
 from controlplane.desired.standing import parent_key
 from controlplane.desired.values import (
     Acl,
     AclEntry,
-    Document,
     Domain,
-    Extension,
     Gateway,
     Group,
     Key,
@@ -52,6 +50,7 @@ def broken(session: Session, changes: Sequence[Changed], after: Catalog) -> list
         *_memberships(session, changes, after),
         *_aliases(session, changes, after),
         *_user_gateways(session, changes, after),
+        *too_large(session, changes, after),
     ]
 
 
@@ -68,8 +67,6 @@ def _in_catalog(changes: Sequence[Changed], after: Catalog) -> Wrong:
         match value:
             case Node():
                 yield from _needs_of_node(value, after)
-            case Document() | Extension():
-                yield from too_large(value, after)
             case Gateway():
                 yield from _gateway(value, after)
             case Acl():
@@ -138,7 +135,6 @@ def _needs_of_node(node: Node, after: Catalog) -> Wrong:
         if other.value.name != node.name and other.value.lookup_certificate == node.lookup_certificate:
             yield node.key, FieldError("lookup_certificate", f"is that of node {other.value.name}")
     view = after.view(node.name)
-    yield from too_small(node, (row.value for row in view.documents.values()))
     for row in after.gateways.values():
         gateway = row.value
         if gateway.placed_on not in (None, node.name):

@@ -78,7 +78,8 @@ def columns(value: Value, parent_id: int | None) -> dict[str, Any]:
             return cells | {"domain_id": parent_id}
         case Extension():
             known = reach(value.xml, value.numbers)
-            return cells | {"context_id": parent_id, "reach": reach_to_json(known)}
+            widens = not known.decided or known.rewrites
+            return cells | {"context_id": parent_id, "reach": reach_to_json(known), "widens": widens}
         case Acl():
             del cells["default"]
             cells["default_allow"] = value.default_allow

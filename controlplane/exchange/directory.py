@@ -1,5 +1,6 @@
 """The directory section: domains, groups and users as rows; pointers as memberships."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -10,6 +11,8 @@ from controlplane.exchange.tree import GIVEN_BY, Element, Reading, cleaned
 
 # switch_xml.c multiplies it by 1000 in 32 bits: more overflows.
 _LONGEST_CACHED_MS = 2_147_483
+_CREDENTIALS = ("password", "a1-hash", "allow-empty-password")
+_A1_HASH = re.compile("[0-9a-fA-F]{32}")
 _CONTAINERS = {"params": "param", "variables": "variable", "profile_variables": "variable"}
 
 
@@ -20,6 +23,8 @@ class _Users:
     own: dict[str, Element] = field(default_factory=dict)
     groups: dict[str, list[str]] = field(default_factory=dict)
     pointers: list[tuple[Element, str, str]] = field(default_factory=list)
+    credentials_given: bool = False
+    """The domain or one of its groups gives a password, or an a1-hash."""
 
 
 def domain(reading: Reading, element: Element) -> None:
@@ -36,13 +41,14 @@ def domain(reading: Reading, element: Element) -> None:
     )
     if not reading.add(element, "domain", name, "", held.spec):
         return
+    users.credentials_given = users.credentials_given or bool(held.credentials())
     for pointer, user, group in users.pointers:
         if user not in users.own:
             reading.note(pointer, f"points at user {user}, whom the domain does not have")
         elif group not in users.groups[user]:
             users.groups[user].append(group)
     for user, one in users.own.items():
-        _user(reading, one, user, name, users.groups[user])
+        _user(reading, one, user, name, users)
 
 
 class _Held:
@@ -55,6 +61,10 @@ class _Held:
     def readers(self) -> dict[str, Callable[[Element], None]]:
         """Give what reads each, for `Reading.children`."""
         return dict.fromkeys(_CONTAINERS, self._read)
+
+    def credentials(self) -> list[Json]:
+        """Give the params by which a caller is known, or not asked to be."""
+        return [one for one in self.spec.get("params", ()) if one["name"].lower() in _CREDENTIALS]
 
     def _read(self, element: Element) -> None:
         kind = str(element.tag).replace("-", "_")
@@ -75,6 +85,7 @@ def _group(reading: Reading, element: Element, domain_name: str, users: _Users) 
         users=lambda child: reading.children(child, user=lambda one: _found(reading, one, name, users)),
     )
     reading.add(element, "group", name, domain_name, held.spec)
+    users.credentials_given = users.credentials_given or bool(held.credentials())
 
 
 def _found(reading: Reading, element: Element, group: str | None, users: _Users) -> None:
@@ -93,9 +104,10 @@ def _found(reading: Reading, element: Element, group: str | None, users: _Users)
     users.groups[name] = [group] if group is not None else []
 
 
-def _user(reading: Reading, element: Element, name: str, domain_name: str, groups: list[str]) -> None:
+def _user(reading: Reading, element: Element, name: str, domain_name: str, users: _Users) -> None:
     reading.only(element, "id", "number-alias", "cidr", "cacheable", "type")
-    held, gateways, elements = _Held(reading), list[Json](), list[str]()
+    held, gateways, elements, hashes = _Held(reading), list[Json](), list[str](), list[Json]()
+    groups = users.groups[name]
 
     def gateway_of(child: Element) -> None:
         gateways.append({"name": reading.name(child), **gateway(reading, child, put_in=True)})
@@ -114,8 +126,18 @@ def _user(reading: Reading, element: Element, name: str, domain_name: str, group
         further,
         **held.readers(),
         gateways=lambda child: reading.children(child, gateway=gateway_of),
+        a1_hashes=lambda child: reading.children(
+            child, a1_hash=lambda one: hashes.append(_hash(reading, one))
+        ),
     )
-    spec = dict(held.spec)
+    only = held.credentials()
+    if not (hashes or users.credentials_given or len(only) != 1) and _is_hash(only[0]):
+        # By it alone he is known, whatever his realm is; as a rule it is his domain.
+        held.spec["params"].remove(only[0])
+        hashes.append({"realm": domain_name, "hash": only[0]["value"]})
+    spec = {field: said for field, said in held.spec.items() if said}
+    if hashes:
+        spec["a1_hashes"] = hashes
     alias = reading.told(element, element.get("number-alias", ""))
     if alias and alias != name:
         spec["number_alias"] = alias
@@ -133,3 +155,13 @@ def _user(reading: Reading, element: Element, name: str, domain_name: str, group
         ms = int(cacheable[:15]) if cacheable.isdecimal() else _LONGEST_CACHED_MS
         spec["cacheable"] = min(ms, _LONGEST_CACHED_MS)
     reading.add(element, "user", name, domain_name, spec)
+
+
+def _hash(reading: Reading, element: Element) -> Json:
+    """Read a hash in our own exports: FreeSWITCH has but one for a user, and none that names its realm."""
+    reading.only(element, "realm", "username", "hash")
+    return {str(name): reading.told(element, str(value)) for name, value in element.attrib.items()}
+
+
+def _is_hash(param: Json) -> bool:
+    return param["name"].lower() == "a1-hash" and _A1_HASH.fullmatch(param["value"]) is not None

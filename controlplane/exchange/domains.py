@@ -11,10 +11,10 @@ from controlplane.answers.credentials import credential, without_password
 from controlplane.answers.dialect import literal
 from controlplane.answers.directory import elements, secrets_of_domain, secrets_of_user
 from controlplane.answers.fingerprint import marked, secrets_of
-from controlplane.answers.params import Opened, container, merged, refs, written
+from controlplane.answers.params import Opened, clear, container, merged, refs, written
 from controlplane.answers.reading import StoreReader
 from controlplane.answers.routes import Login
-from controlplane.desired.values import Domain, Group, Params, SecretRef, Stored, User
+from controlplane.desired.values import A1Hash, Domain, Group, Params, SecretRef, Stored, User
 from controlplane.exchange.tree import GIVEN_BY
 
 _OURS = "controlplane"
@@ -59,11 +59,12 @@ def _user(
     yield f"{start}>"
     held = [groups[name] for name in user.groups if name in groups]
     secret = credential(domain, groups, user, opened, Login(user.name, domain.name))
-    shown = without_password if secret.hashed else tuple
+    # A hash made of his password stands in its place, and is read back as the user's own.
+    made = secret.hashed and secret.extra[0].value not in [one.hash for one in user.a1_hashes]
+    shown = without_password if made else tuple
     params = _with_given("param", shown(user.params), held, lambda group: shown(group.params), opened)
     extra = written("param", secret.extra, opened)
-    # A hash stands for what a file has no place for, and is read back as the user's own.
-    params += extra if secret.hashed else [_given(line, _OURS) for line in extra]
+    params += extra if made else [_given(line, _OURS) for line in extra]
     if params:
         yield from ("<params>", *params, "</params>")
     variables = _with_given("variable", user.variables, held, lambda group: group.variables, opened)
@@ -77,6 +78,8 @@ def _user(
         for gateway in user.gateways:
             yield from marked(gateway, opened, lambda one: reader.mark(one, opened))
         yield "</gateways>"
+    if user.a1_hashes:
+        yield from ("<a1-hashes>", *(_hash(one, opened) for one in user.a1_hashes), "</a1-hashes>")
     yield from elements(user)
     yield "</user>"
 
@@ -92,6 +95,12 @@ def _with_given(
         lines += [_given(line, group.name) for line in written(tag, added, opened)]
         above += added
     return lines
+
+
+def _hash(one: A1Hash, opened: Opened) -> str:
+    """What FreeSWITCH passes over: of several it would not know which is for what."""
+    username = f' username="{literal(one.username)}"' if one.username is not None else ""
+    return f'<a1-hash realm="{literal(one.realm)}"{username} hash="{literal(clear(one.hash, opened))}"/>'
 
 
 def _given(line: str, name: str) -> str:

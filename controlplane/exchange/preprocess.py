@@ -43,10 +43,11 @@ class Source:
     text: str
     places: list[Place]
     variables: dict[str, str]
-    """The global variables that the files set, as they are to be kept."""
+    """The global variables that the files set and whose `$${name}` stands in the text as it was."""
     values: Mapping[str, str]
-    """The same and the given ones, expanded."""
+    """Every variable set or given, expanded."""
     variable_places: dict[str, Place]
+    """Where each is set that the files set."""
     notes: list[Note]
     files: list[str]
 

@@ -1,7 +1,9 @@
 """A FreeSWITCH configuration folder read into rows."""
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from controlplane.exchange import configuration, directory, plans
 from controlplane.exchange.errors import Place, Refused
@@ -28,8 +30,8 @@ def read_folder(path: Path, given: Mapping[str, str] | None = None) -> Imported:
     """
     folder = Folder(path)
     source = preprocess(folder, given or {})
-    tree = parse(source)
-    reading = Reading(source)
+    tree, dollar = parse(source)
+    reading = Reading(source, dollar)
     if tree.tag != "document":
         raise Refused(reading.place(tree), f"must be one <document>, not <{tree.tag}>")
     seen: set[str] = set()
@@ -51,22 +53,43 @@ def read_folder(path: Path, given: Mapping[str, str] | None = None) -> Imported:
 
     reading.children(tree, section=section)
     _missing_domains(reading)
-    notes = (*source.notes, *reading.notes, *_variables(source))
-    return Imported(tuple(reading.rows), notes, tuple(source.files))
+    rows = (*_variables(source), *(_with_dollars(row, reading.dollar) for row in reading.rows))
+    notes = (*source.notes, *reading.notes, *_kept_on_nodes(source))
+    return Imported(rows, notes, tuple(source.files))
 
 
 def _with(reading: Reading, reader: Callable[[Reading, Element], None]) -> Callable[[Element], None]:
     return lambda element: reader(reading, element)
 
 
-def _variables(source: Source) -> Iterator[Note]:
-    """Tell of the global variables that each file sets: no row says them."""
+def _variables(source: Source) -> Iterator[Row]:
+    for name, value in source.variables.items():
+        yield Row("variable", name, "", {"value": value}, source.variable_places[name])
+
+
+def _with_dollars(row: Row, dollar: str) -> Row:
+    """Put `$` for what stood for one that begins no variable."""
+    name, parent = (text.replace(dollar, "$") for text in (row.name, row.parent))
+    return replace(row, name=name, parent=parent, spec=_in_all(row.spec, dollar))
+
+
+def _in_all(value: Any, dollar: str) -> Any:
+    if isinstance(value, str):
+        return value.replace(dollar, "$")
+    if isinstance(value, list):
+        return [_in_all(one, dollar) for one in value]
+    return {name: _in_all(one, dollar) for name, one in value.items()} if isinstance(value, dict) else value
+
+
+def _kept_on_nodes(source: Source) -> Iterator[Note]:
+    """Tell of the files that set global variables: calls read these on the node itself."""
     places: dict[str, Place] = {}
     for place in source.variable_places.values():
         places.setdefault(place.file, place)
     for file, place in places.items():
         count = sum(one.file == file for one in source.variable_places.values())
-        yield Note(place, f"sets {count} global variables: leave them in the vars.xml of the nodes")
+        reason = f"sets {count} global variables: leave it on the nodes, where calls read them as ${{NAME}}"
+        yield Note(place, reason)
 
 
 def _missing_domains(reading: Reading) -> None:

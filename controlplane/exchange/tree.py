@@ -1,5 +1,6 @@
 """The parsed text: elements that know where they come from, and what of them nobody has read yet."""
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 from lxml import etree
 
 from controlplane.desired.sensitive import sensitive, sensitive_name
+from controlplane.desired.variables import REFERENCE
 from controlplane.exchange.errors import Place, Refused
 from controlplane.exchange.imported import Json, Row
 from controlplane.exchange.preprocess import Note, Source
@@ -24,20 +26,31 @@ FreeSWITCH reads `name` and `value` alone.
 """
 
 
-def parse(source: Source) -> Element:
-    """Parse the whole text; raises Refused with the file and line of what is no XML."""
+# The preprocessor does not know these, so they begin no variable.
+_DOLLAR = re.compile("&#(?:0*36|[xX]0*24);")
+_PRIVATE = frozenset(map(chr, range(0xE000, 0xF900)))
+
+
+def parse(source: Source) -> tuple[Element, str]:
+    """Parse the whole text; raises Refused with the file and line of what is no XML.
+
+    Gives, too, the character that stands in it for every `$` that begins no variable.
+    """
     at = source.text.find("<!DOCTYPE")
     if at >= 0:
         raise Refused(source.place(source.text.count("\n", 0, at) + 1), "holds a document type")
     parser = etree.XMLParser(
         resolve_entities=False, no_network=True, remove_comments=True, remove_pis=True, huge_tree=True
     )
+    dollar = min(_PRIVATE.difference(source.text), default="")
+    if not dollar:
+        raise Refused(source.place(1), "what is included holds every private character of Unicode")
     try:
-        tree = etree.fromstring(source.text.encode(), parser)
+        tree = etree.fromstring(_DOLLAR.sub(dollar, source.text).encode(), parser)
     except etree.XMLSyntaxError as error:
         place = source.place(error.lineno)
         raise Refused(place, f"is not well-formed XML: {str(error.msg).partition(', line ')[0]}") from None
-    return tree
+    return tree, dollar
 
 
 @dataclass(slots=True)
@@ -45,6 +58,8 @@ class Reading:
     """A folder being read: the rows found so far, and notes on what no row says."""
 
     source: Source
+    dollar: str
+    """What stands for a `$` that begins no variable."""
     rows: list[Row] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
     _seen: dict[tuple[str, str, str], Place] = field(default_factory=dict)
@@ -133,12 +148,17 @@ class Reading:
         self.children(element)
         name, value = element.get("name", ""), element.get("value", "")
         # A sealed value is told as it is too.
-        if put_in or sensitive(name, value):
+        if put_in or (sensitive(name, value) and not self.stays(value)):
             value = self.told(element, value)
         found: Json = {"name": name, "value": value}
         if directed and element.get("direction"):
             found["direction"] = element.get("direction")
         return found
+
+    def stays(self, text: str) -> bool:
+        """Say whether a text is but a variable that becomes a row: then it is no password itself."""
+        found = REFERENCE.fullmatch(text)
+        return found is not None and found[1] in self.source.variables
 
     def told(self, element: Element, text: str) -> str:
         """Put in the variables that the files set; note those that they do not."""
@@ -168,7 +188,8 @@ def cleaned(reading: Reading, element: Element, *, put_in: bool = False) -> str:
     for one in element.iter():
         for name, value in one.attrib.items():
             by_name = name == "value" and sensitive(one.get("name", ""), str(value))
-            if put_in or by_name or sensitive_name(str(name)):
+            sealed = by_name or sensitive_name(str(name))
+            if put_in or (sealed and not reading.stays(str(value))):
                 one.set(name, reading.told(one, str(value)))
         if put_in:
             one.text, one.tail = (text and reading.told(one, text) for text in (one.text, one.tail))

@@ -4,7 +4,18 @@ FreeSWITCH expands at once, line by line (switch_xml.c, expand_vars); what is ta
 `$${name}` wherever that comes to the same.
 """
 
+import re
 from collections.abc import Callable, Iterator, Mapping
+
+from controlplane.desired.text import wrong_text, wrong_word
+
+# FreeSWITCH puts a value into the text before it is parsed, from between quotes, and strips blanks.
+_MARKUP = re.compile(r'["<&\x00-\x1f]|\$\$\{|/>|x-pre-process|^ | $', re.IGNORECASE)
+
+
+def alike(name: str, value: str) -> bool:
+    """Say whether a variable means the same as a row, whose value stays as it is, and as a directive."""
+    return wrong_word(name) is None and wrong_text(value) is None and _MARKUP.search(value) is None
 
 
 def references(text: str) -> Iterator[tuple[int, int, str]]:
@@ -58,14 +69,21 @@ class Variables:
     def steady(self) -> frozenset[str]:
         """The variables whose `$${name}` may stay: of one value throughout, in which no other stands.
 
-        A variable's value that is put in place of its name is not looked through again.
+        A variable's value that is put in place of its name is not looked through again. One that is given
+        and never set is the switch's own.
         """
-        unfit = {name for name, values in self._values.items() if len(values) > 1}
-        return frozenset(name for name, value in self.now.items() if name not in unfit and "$${" not in value)
+        kept = {
+            name for name, value in self._given.items() if name not in self._values and "$${" not in value
+        }
+        kept.update(
+            name for name, values in self._values.items() if len(values) == 1 and alike(name, self.now[name])
+        )
+        return frozenset(kept)
 
     def final(self) -> dict[str, str]:
-        """Give every variable set, expanded."""
-        return {name: self.now[name] for name in self._values}
+        """Give the steady ones that are set, and not only given."""
+        steady = self.steady()
+        return {name: self.now[name] for name in self._values if name in steady}
 
 
 def _closing(text: str, start: int) -> int | None:

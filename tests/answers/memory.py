@@ -61,9 +61,11 @@ class Rows:
             if isinstance(row.value, User) and (row.value.domain, row.value.scope) == (of.name, of.scope)
         ]
 
-    def user(self, domain: int, name: str, by_alias: bool) -> Stored[User] | None:
+    def user(self, domain: int, name: str, by: str) -> Stored[User] | None:
+        if by == "cidr":
+            return next((row for row in self._users(domain) if row.value.cidr == name), None)
         found = [row for row in self._users(domain) if name in (row.value.name, row.value.number_alias)]
-        return min(found, key=lambda row: (row.value.name == name) == by_alias, default=None)
+        return min(found, key=lambda row: (row.value.name == name) == (by == "number-alias"), default=None)
 
     def users(self, domain: int, group: str | None) -> Collection[Stored[User]]:
         return [row for row in self._users(domain) if group is None or group in row.value.groups]

@@ -240,6 +240,30 @@ def test_a_changed_user_drops_only_what_was_made_of_him(ground: Ground) -> None:
     run(ground, talk)
 
 
+def test_a_cidr_goes_over_to_another_user(ground: Ground) -> None:
+    async def talk(state: Living) -> None:
+        question = asking.user("198.51.100.0/24", key="cidr")
+        await state.put(replace(BOB, cidr="198.51.100.0/24"))
+        assert b'id="bob"' in (await state.ask(question)).body
+        await state.put(replace(ALICE, cidr="198.51.100.0/24"))
+        assert b'id="alice"' in (await state.ask(question)).body
+        await state.put(replace(ALICE, cidr=None))
+        assert b'id="bob"' in (await state.ask(question)).body
+
+    run(ground, talk)
+
+
+def test_a_new_extension_is_told_where_no_context_is_named(ground: Ground) -> None:
+    async def talk(state: Living) -> None:
+        await state.put(Context("other", GLOBAL))
+        assert b'<context name="other">\n</context>' in (await state.ask(asking.context(""))).body
+        await state.put(Extension("a", "other", GLOBAL, 1, '<extension name="a"/>'))
+        assert b'<extension name="a"/>' in (await state.ask(asking.context(""))).body
+        assert await state.queries(asking.context("")) == 0
+
+    run(ground, talk)
+
+
 def test_a_number_goes_over_to_another_user(ground: Ground) -> None:
     async def talk(state: Living) -> None:
         for question in (asking.user("1000"), asking.user("1000", key="number-alias")):

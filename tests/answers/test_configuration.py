@@ -9,6 +9,7 @@ from controlplane.desired.values import (
     GLOBAL,
     Acl,
     AclEntry,
+    Chatplan,
     Context,
     Document,
     Extension,
@@ -208,16 +209,17 @@ def test_sealed_values_in_documents_are_opened() -> None:
     assert found.child("param").attributes["value"] == "a$${b}"
 
 
-def test_a_context_is_told_whole_and_in_order() -> None:
-    def extension(name: str, position: int, context: str = "public") -> Extension:
-        return Extension(
-            name,
-            context,
-            GLOBAL,
-            position,
-            f'<extension name="{name}"><condition field="a" expression="^$${{local_ip_v4}}$"/></extension>',
-        )
+def extension(name: str, position: int, context: str = "public") -> Extension:
+    return Extension(
+        name,
+        context,
+        GLOBAL,
+        position,
+        f'<extension name="{name}"><condition field="a" expression="^$${{local_ip_v4}}$"/></extension>',
+    )
 
+
+def test_a_context_is_told_whole_and_in_order() -> None:
     values: list[Value] = [
         Context("public", GLOBAL),
         extension("c", 1),
@@ -239,4 +241,38 @@ def test_an_empty_context_of_ours_is_told_empty_and_others_are_not_found() -> No
     assert found is not None
     assert (found.name, found.attributes, found.children) == ("context", {"name": "public"}, [])
     assert told(asking.context("nosuch"), Context("public", GLOBAL)) is None
-    assert told(asking.context(""), Context("public", GLOBAL)) is None
+
+
+@pytest.mark.parametrize("section", ["dialplan", "chatplan"])
+def test_what_is_located_by_its_name_alone(section: str) -> None:
+    """mod_commands.c, xml_locate_function: there is no channel that could name it."""
+    values: list[Value] = [
+        Context("public", GLOBAL),
+        Chatplan("public", GLOBAL, '<context name="public"/>'),
+        Context("other", GLOBAL),
+        Chatplan("other", GLOBAL, '<context name="other"/>'),
+    ]
+    found = told(Question("fs1", section, "context", "name", "other"), *values)
+    assert found is not None
+    assert (found.name, found.attributes) == ("context", {"name": "other"})
+    assert told(Question("fs1", section, "context", "name", "nosuch"), *values) is None
+
+
+def test_a_lookup_that_names_no_context_is_told_every_one() -> None:
+    values: list[Value] = [
+        Context("public", GLOBAL),
+        extension("a", 0),
+        Context("other", GLOBAL),
+        extension("b", 0, "other"),
+    ]
+    rows = Rows([NODE, *values])
+    made = rows.made("fs1", asking.context(""))
+    assert made is not None
+    contexts = switch_model.read(made.body).child("section").children
+    assert {
+        one.attributes["name"]: [each.attributes["name"] for each in one.children] for one in contexts
+    } == {
+        "public": ["a"],
+        "other": ["b"],
+    }
+    assert told(asking.context("")) is None

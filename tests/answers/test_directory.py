@@ -183,6 +183,17 @@ def test_a_user_is_found_by_his_number_too() -> None:
             assert user.attributes["number-alias"] == "1000"
 
 
+def test_a_user_is_found_by_the_attribute_that_the_request_names() -> None:
+    """mod_commands.c, find_user_function."""
+    alice = replace(ALICE, cidr="192.0.2.1/32")
+    (user,) = the_users(the_domain(asking.user("192.0.2.1/32", key="cidr"), DOMAIN, alice))
+    assert (user.attributes["id"], user.attributes["cidr"]) == ("alice", "192.0.2.1/32")
+    for name, key in (("alice", "cidr"), ("192.0.2.1/32", "id"), ("alice", "ip")):
+        assert not the_users(the_domain(asking.user(name, key=key), DOMAIN, alice))
+    (user,) = the_users(the_domain(asking.user("alice", key=""), DOMAIN, alice))
+    assert user.attributes["id"] == "alice"
+
+
 @pytest.mark.parametrize(
     ("user", "domain", "expected"),
     [
@@ -222,7 +233,7 @@ def test_a_user_without_credentials_never_authenticates(
         (asking.user("alice"), True, None, None, None),
         (asking.user("alice"), True, None, 9_999_999_999, "2147483"),
         (asking.user("alice"), False, None, 60000, None),
-        (asking.user("alice", key="mailbox"), True, None, 60000, None),
+        (asking.user("192.0.2.0/24", key="cidr"), True, None, 60000, None),
         (asking.user("1000", key="number-alias"), True, None, 60000, "60000"),
         (asking.user("1000", key="id"), True, None, 60000, "60000"),
         (asking.user("alice", "Example.com"), True, None, 60000, None),
@@ -233,7 +244,7 @@ def test_a_user_without_credentials_never_authenticates(
 def test_a_user_is_cacheable_only_where_he_can_be_flushed(
     question: Question, may_cache: bool, of_domain: int | None, of_user: int | None, expected: str | None
 ) -> None:
-    alice = replace(ALICE, number_alias="1000", cacheable=of_user)
+    alice = replace(ALICE, number_alias="1000", cidr="192.0.2.0/24", cacheable=of_user)
     found = the_domain(question, replace(DOMAIN, cacheable=of_domain), alice, may_cache=may_cache)
     assert the_users(found)[0].attributes.get("cacheable") == expected
 

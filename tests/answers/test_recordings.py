@@ -139,7 +139,9 @@ def verdict(question: Question) -> str:
         owned = (*DOCUMENTS, "sofia.conf", "acl.conf")
         return "the document" if question.key_value in owned else "not found: no such document is ours"
     if question.section == "dialplan":
-        return "the context" if question.context == "default" else "not found: no context is named"
+        if not question.context:
+            return "every context"
+        return "the context" if question.context == "default" else "not found: no such context is ours"
     if question.section == "directory":
         if question.key_value not in ("", DOMAIN):
             return "not found: no such domain is ours"
@@ -169,8 +171,8 @@ def seen(question: Question, tree: Element | None) -> str:
         assert first.attributes["name"] == question.key_value
         return "the document"
     if question.section == "dialplan":
-        assert first.attributes["name"] == question.context
-        return "the context"
+        assert first.attributes["name"] == (question.context or "default")
+        return "the context" if question.context else "every context"
     if question.section == "chatplan":
         assert (first.name, first.attributes["name"]) == ("context", "default")
         return "every chatplan"
@@ -226,7 +228,8 @@ def test_every_other_lookup_has_its_verdict(ground: Ground) -> None:
 def test_each_verdict_is_needed() -> None:
     """So that none hides a change of the recordings."""
     assert {verdict(question_of(record)).partition(":")[0] for record in OTHERS} == {
-        "not found", "the document", "the context", "every domain by name, and users' gateways", "the user",
+        "not found", "the document", "the context", "every context",
+        "every domain by name, and users' gateways", "the user",
         "every domain by name", "the users that have a cidr", "the domain without him",
         "the domain without users", "the group with its users", "every chatplan", "the languages",
     }  # fmt: skip

@@ -126,6 +126,7 @@ def test_what_stands_for_a_password_is_in_the_files_and_the_password_is_not(oper
     told = hashlib.md5(b"1000:acme.example:marker-user", usedforsecurity=False).hexdigest()
     assert text.count('name="a1-hash"') == 2
     assert f'<param name="a1-hash" value="{told}"/>' in text
-    assert f'<param name="a1-hash" value="{"0" * 32}"/>' in text
+    assert f'<param name="a1-hash" value="{"0" * 32}" given-by="controlplane"/>' in text
+    assert f'<a1-hash realm="acme.example" hash="{"0" * 32}"/>' in text
     assert "marker-user" not in text
     assert text.count("<profile-variables>") == 2

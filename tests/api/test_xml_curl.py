@@ -129,10 +129,12 @@ def test_every_way_in_which_the_module_posts(method: str, path: str) -> None:
     assert ask(Known(), method=method, path=path, query=b"tenant=1").status == 200
 
 
-def test_a_get_puts_it_all_in_the_query_string() -> None:
+@pytest.mark.parametrize("own", [b"", b"tenant=1&", b"hostname=switch1&", b"section=directory&hostname=x&"])
+def test_a_get_puts_it_all_in_the_query_string(own: bytes) -> None:
+    """Behind what the gateway-url's own query says."""
     answers = Known()
-    assert ask(answers, method="GET", query=FORM, body=()).status == 200
-    assert answers.asked[0][1].key_value == "example.com"
+    assert ask(answers, method="GET", query=own + FORM, body=()).status == 200
+    assert answers.asked == [("fs1", Question("switch1", "directory", "domain", "name", "example.com"))]
 
 
 def test_a_body_in_pieces() -> None:

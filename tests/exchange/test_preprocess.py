@@ -98,7 +98,18 @@ def test_a_variable_that_holds_the_switchs_own_is_put_in(tmp_path: Path) -> None
     """What we put in for a name is not looked through again."""
     found = read(tmp_path, sets("domain", "$${local_ip_v4}") + "$${domain}\n")
     assert found.text == "$${local_ip_v4}\n"
-    assert found.variables == {"domain": "$${local_ip_v4}"}
+    assert not found.variables
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("a", "x &amp; y"), ("a", "<b>"), ("a", "see x-Pre-Process"), ("a b", "1"), ("a", "x ")],
+)
+def test_a_variable_that_would_mean_something_else_as_a_row_is_put_in(
+    tmp_path: Path, name: str, value: str
+) -> None:
+    found = read(tmp_path, sets(name, value) + f"$${{{name}}}\n")
+    assert (found.text, found.variables) == (f"{value}\n", {})
 
 
 def test_what_is_given_stands_whatever_the_files_say(tmp_path: Path) -> None:

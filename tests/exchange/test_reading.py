@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 from lxml import etree
 
-from controlplane.exchange import Imported, read_folder
+from controlplane.exchange import Imported, Refused, read_folder
 from tests.exchange.folders import document, folder
 
 
@@ -142,18 +142,72 @@ def test_what_has_no_place_is_told(tmp_path: Path, section: str, xml: str, reaso
     assert [note.reason for note in read(tmp_path, **{section: xml}).lost] == [reason]
 
 
-def test_passwords_are_put_in_wherever_they_stand(tmp_path: Path) -> None:
-    """They are sealed, and a sealed value is told as it is."""
-    sets = "".join(f'<X-PRE-PROCESS cmd="set" data="{said}"/>\n' for said in ("pw=1234", "p=5060"))
+def sets(*said: str) -> str:
+    return "".join(f'<X-PRE-PROCESS cmd="set" data="{one}"/>\n' for one in said)
+
+
+def test_variables_are_put_into_passwords_that_they_are_not_alone(tmp_path: Path) -> None:
+    """These are sealed, and a sealed value is told as it is."""
     found = read(
         tmp_path,
-        configuration=f"""{sets}<configuration name="xml_rpc.conf"><settings>
-<param name="auth-pass" value="$${{pw}}"/><param name="http-port" value="$${{p}}"/>
+        configuration=sets("pw=1234", "p=5060", "own=$${local_ip_v4}")
+        + """<configuration name="xml_rpc.conf"><settings>
+<param name="auth-pass" value="$${pw}"/><param name="http-port" value="$${p}"/>
+<param name="other-pass" value="x$${pw}"/><param name="odd-pass" value="$${own}"/>
 </settings></configuration>""",
     )
-    xml = row(found, "document/xml_rpc.conf")["xml"]
-    assert 'value="1234"' in xml
-    assert 'value="$${p}"' in xml
+    values = [one.get("value") for one in etree.fromstring(row(found, "document/xml_rpc.conf")["xml"])[0]]
+    assert values == ["$${pw}", "$${p}", "x1234", "$${local_ip_v4}"]
+    assert [note.reason for note in found.lost] == [
+        "$${local_ip_v4} does not expand here; say what it is (--set local_ip_v4=...)"
+    ]
+
+
+def test_a_dollar_that_begins_no_variable(tmp_path: Path) -> None:
+    """The preprocessor does not know it, so that it is text, wherever it stands."""
+    found = read(
+        tmp_path,
+        directory=sets("v=1")
+        + """<domain name="a.example"><users><user id="a&#36;${v}"><variables>
+<variable name="x" value="&#36;&#x24;{v} $${v}"/></variables></user></users></domain>""",
+    )
+    assert row(found, "user/a.example/a$${v}") == {"variables": [{"name": "x", "value": "$${v} 1"}]}
+    assert not found.lost
+
+
+def test_a_folder_in_which_nothing_can_stand_for_a_dollar(tmp_path: Path) -> None:
+    text = "".join(map(chr, range(0xE000, 0xF900)))
+    with pytest.raises(Refused, match="every private character"):
+        read(tmp_path, configuration=f'<configuration name="{text}"/>')
+
+
+HASH = "0123456789abcdef0123456789ABCDEF"
+
+
+@pytest.mark.parametrize(
+    ("domain", "user", "kept"),
+    [
+        ("", f"a1-hash={HASH}", {"a1_hashes": [{"realm": "a.example", "hash": HASH}]}),
+        ("", f"A1-Hash={HASH} x=y", {"a1_hashes": [{"realm": "a.example", "hash": HASH}], "x": "y"}),
+        ("", "a1-hash=short", {"a1-hash": "short"}),
+        ("", f"a1-hash={HASH} password=p", {"a1-hash": HASH, "password": "p"}),
+        ("password=p", f"a1-hash={HASH}", {"a1-hash": HASH}),
+    ],
+)
+def test_a_hash_by_which_alone_a_user_is_known(
+    tmp_path: Path, domain: str, user: str, kept: dict[str, Any]
+) -> None:
+    def params(said: str) -> str:
+        pairs = (one.split("=") for one in said.split())
+        return "".join(f'<param name="{name}" value="{value}"/>' for name, value in pairs)
+
+    found = read(
+        tmp_path,
+        directory=f"""<domain name="a.example"><users><user id="1000"><params>{params(user)}</params></user>
+</users><params>{params(domain)}</params></domain>""",
+    )
+    spec = row(found, "user/a.example/1000")
+    assert {one["name"]: one["value"] for one in spec.pop("params", [])} | spec == kept
 
 
 OLDER = """<macros>
@@ -206,9 +260,20 @@ def test_what_freeswitch_would_not_do_as_it_is_written(
     assert {one.noun for one in found.rows} <= {"context"}
 
 
-def test_global_variables_stay_with_the_nodes(tmp_path: Path) -> None:
-    sets = "".join(f'<X-PRE-PROCESS cmd="set" data="{name}=1"/>\n' for name in "ab")
-    found = read(tmp_path, configuration=sets)
-    assert [(str(note.place), note.reason, note.lost) for note in found.notes] == [
-        ("freeswitch.xml:3", "sets 2 global variables: leave them in the vars.xml of the nodes", False)
+def test_global_variables_are_rows_where_they_are_always_the_same(tmp_path: Path) -> None:
+    found = read(tmp_path, configuration=sets("a=1", "b=1", "b=2", "c=$${local_ip_v4}"))
+    assert [one.to_json("groups:eu") for one in found.rows] == [
+        {"noun": "variable", "name": "a", "scope": "groups:eu", "spec": {"value": "1"}}
     ]
+    reason = "sets 3 global variables: leave it on the nodes, where calls read them as ${NAME}"
+    assert [(str(note.place), note.reason, note.lost) for note in found.notes] == [
+        ("freeswitch.xml:3", reason, False)
+    ]
+
+
+def test_what_is_said_of_a_variable_stands_in_its_row(tmp_path: Path) -> None:
+    text = document(configuration=sets("domain=$${local_ip_v4}"))
+    found = read_folder(
+        folder(tmp_path, freeswitch=text), {"domain": "a.example", "local_ip_v4": "192.0.2.1"}
+    )
+    assert [(str(one), one.spec) for one in found.rows] == [("variable/domain", {"value": "a.example"})]

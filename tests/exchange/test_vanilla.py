@@ -19,8 +19,10 @@ from tests.answers import asking, switch_model
 from tests.answers.living import AUTHOR, Ground, Living, living
 from tests.answers.switch_model import Element
 from tests.exchange import disk_model
-from tests.exchange.alike import alike
+from tests.exchange.alike import alike, users_of
 from tests.exchange.folders import CORE, GIVEN, sample
+
+_OF_THE_SWITCH = {"sound_prefix", "video_mute_png", "video_no_avatar_png"}
 
 NODE = Node("fs1", "fs1", "192.0.2.10", 8021, (), NodeMode.OBSERVING, "esl", ("lookup",))
 
@@ -109,9 +111,38 @@ def test_exporting_and_importing_changes_nothing(ground: Ground, tmp_path: Path,
             (tmp_path / path).parent.mkdir(exist_ok=True)
             (tmp_path / path).write_text(text)
         found = read_folder(tmp_path)
-        assert not found.notes
+        assert [note.place.file for note in found.notes] == ["vars.xml"]
         revision = await at.daemon.write(puts(found))
         assert revision is None, [str(change.key) for change in revision.changes]
+
+    with_sample(ground, name, talk)
+
+
+@pytest.mark.parametrize("name", ["vanilla", "minimal"])
+def test_a_switch_reads_of_the_exported_files_what_it_read_of_the_sample(
+    ground: Ground, tmp_path: Path, name: str
+) -> None:
+    async def talk(at: Served) -> None:
+        texts, _ = await at.daemon.answers.whole(NODE.name, files)
+        for path, text in texts.items():
+            (tmp_path / path).parent.mkdir(exist_ok=True)
+            (tmp_path / path).write_text(text)
+        variables = dict(CORE) | GIVEN
+        tree = disk_model.read(tmp_path, variables, {})
+        # But for those that hold what the switch finds out: they are put in where they stood.
+        same = {name for name, value in at.variables.items() if value == variables.get(name)}
+        assert {name for name in at.variables if name not in same} <= _OF_THE_SWITCH
+        for section_on_disk in at.disk.all("section"):
+            part = section_on_disk.attributes["name"]
+            read = {one.attributes["name"]: one for one in disk_model.section(tree, part)}
+            for one in section_on_disk.children:
+                if one.name == "X-NO-PRE-PROCESS":
+                    continue
+                if part != "directory":
+                    assert alike(read[one.attributes["name"]]) == alike(one), one.attributes
+                    continue
+                found = {user.attributes["id"] for _, user in users_of(read[one.attributes["name"]])}
+                assert found == {user.attributes["id"] for _, user in users_of(one)}
 
     with_sample(ground, name, talk)
 
@@ -136,7 +167,7 @@ def test_the_report_names_every_file_and_what_became_of_it() -> None:
     assert dict(became["directory/default/1000.xml"]) == {"user": 1}
     assert dict(became["directory/default.xml"]) == {"domain": 1, "group": 4}
     assert dict(became["sip_profiles/internal.xml"]) == {"profile": 1}
-    assert not became["vars.xml"]
+    assert dict(became["vars.xml"]) == {"variable": 72}
     assert any(note.place.file == "vars.xml" and "global variables" in note.reason for note in found.notes)
     assert dict(became["lang/en/en.xml"]) == {"language": 1}
     assert sum(sum(count.values()) for count in became.values()) == len(found.rows)

@@ -318,6 +318,7 @@ def upgrade() -> None:
         sa.Column("xml", sa.String(), nullable=False),
         sa.Column("numbers", sa.JSON(), nullable=False),
         sa.Column("reach", sa.JSON(), nullable=False),
+        sa.Column("widens", sa.Boolean(), nullable=False),
         sa.ForeignKeyConstraint(
             ["context_id"], ["contexts.id"], name=op.f("fk_extensions_context_id_contexts")
         ),
@@ -330,6 +331,14 @@ def upgrade() -> None:
         "extensions",
         ["context_id", "position", "name"],
         unique=False,
+    )
+    op.create_index(
+        "ix_extensions_context_id_widens",
+        "extensions",
+        ["context_id"],
+        unique=False,
+        sqlite_where=sa.text("widens"),
+        postgresql_where=sa.text("widens"),
     )
     op.create_table(
         "variables",
