@@ -2,7 +2,7 @@
 
 The stand-ins run in processes of their own, a hundred times as fast as FreeSWITCH, so that its
 own time (1.2 to 1.7 s for a registering gateway to go) is as good as taken off. They are nodes of a
-fleet that share the daemon's two cores only here, so they run at a lower priority. When a push was
+fleet that share the daemon's two cores only here, so they run on what the others leave. When a push was
 applied is read from the daemon's own rows: asking for it must not be what is measured.
 """
 
@@ -148,7 +148,7 @@ def _standins(stack: ExitStack, folder: Path, lookups: int, ports: list[int]) ->
         words = ["--name", f"fs{start + 1}", "--port", str(some[0]), "--count", str(len(some))]
         words += ["--url", f"http://127.0.0.1:{lookups}/xml_curl", "--fast"]
         log = folder / f"standins-{start}.log"
-        stack.enter_context(processes.python("esl.switch", *words, output=log, nice=10))
+        stack.enter_context(processes.python("esl.switch", *words, output=log, idle=True))
 
 
 def _applied(found: Fleet, name: str, body: dict[str, Any]) -> float:
@@ -197,4 +197,4 @@ def _wait(so: Any, what: str) -> None:
     while not so():
         if time.monotonic() > end:
             raise RuntimeError(f"waited in vain for: {what}")
-        time.sleep(0.2)
+        time.sleep(0.5)

@@ -18,14 +18,19 @@ PATIENCE = 60.0
 
 
 @contextmanager
-def python(module: str, *arguments: str, output: Path, nice: int = 0) -> Iterator[subprocess.Popen[bytes]]:
-    """Run `python -m module`, its output into a file; terminated on the way out."""
+def python(
+    module: str, *arguments: str, output: Path, idle: bool = False
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run `python -m module`, its output into a file; terminated on the way out.
+
+    `idle`: only with processor time that nobody else wants.
+    """
     with output.open("wb") as log:
         child = subprocess.Popen(
             [sys.executable, "-m", module, *arguments], stdout=log, stderr=subprocess.STDOUT
         )
-    if nice:
-        os.setpriority(os.PRIO_PROCESS, child.pid, nice)
+    if idle:
+        os.sched_setscheduler(child.pid, os.SCHED_IDLE, os.sched_param(0))
     try:
         yield child
     finally:

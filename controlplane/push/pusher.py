@@ -197,37 +197,36 @@ class Pusher:
 
     async def statuses(self) -> dict[str, NodeStatus]:
         """How every node is doing, by name."""
-
-        def work(
-            session: Session,
-        ) -> tuple[dict[str, NodeState], list[queue.Push], dict[str, list[str]]]:
-            return queue.states(session), queue.unfinished(session), findings.drifting(session)
-
-        states, pushes, drifting = await self._store.read(work)
         catalog = self._catalog()
-        open_pushes: dict[str, list[OpenPush]] = {}
-        for push in pushes:
-            open_pushes.setdefault(push.node, []).append(_open(push))
-        found = {}
-        for row in catalog.nodes.values():
-            name = row.value.name
-            state = states.get(name, NodeState(name))
-            found[name] = status(
-                name,
-                row.value.mode,
-                self._nodes.link(name),
-                catalog.revision,
-                Progress(
-                    state.desired_revision,
-                    state.attempted_revision,
-                    state.applied_revision,
-                    state.observed_at,
-                ),
-                open_pushes.get(name, ()),
-                Applied.from_json(state.applied).held,
-                drifting.get(name, []),
-            )
-        return found
+        modes = {row.value.name: row.value.mode for row in catalog.nodes.values()}
+        links = {name: self._nodes.link(name) for name in modes}
+
+        def work(session: Session) -> dict[str, NodeStatus]:
+            states, drifting = queue.states(session), findings.drifting(session)
+            pushes: dict[str, list[OpenPush]] = {}
+            for push in queue.unfinished(session):
+                pushes.setdefault(push.node, []).append(_open(push))
+            found = {}
+            for name, mode in modes.items():
+                state = states.get(name, NodeState(name))
+                found[name] = status(
+                    name,
+                    mode,
+                    links[name],
+                    catalog.revision,
+                    Progress(
+                        state.desired_revision,
+                        state.attempted_revision,
+                        state.applied_revision,
+                        state.observed_at,
+                    ),
+                    pushes.get(name, ()),
+                    Applied.from_json(state.applied).held,
+                    drifting.get(name, []),
+                )
+            return found
+
+        return await self._store.read(work)
 
     # --- inside --------------------------------------------------------------------------------
 
