@@ -1,1 +1,1 @@
-"""What `make bench` measures: lookups beside a bare app, a large dialplan, a change's way to many nodes."""
+"""What `make bench` measures: lookups beside a bare app, large tables, a change's way to many nodes."""

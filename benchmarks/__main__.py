@@ -2,10 +2,16 @@
 
 import argparse
 
-from benchmarks import changes, dialplan, lookups, million
+from benchmarks import changes, dialplan, lookups, million, showing
 from benchmarks.report import Row, machine, save, table
 
-PARTS = {"lookups": lookups.run, "dialplan": dialplan.run, "changes": changes.run, "million": million.run}
+PARTS = {
+    "lookups": lookups.run,
+    "showing": showing.run,
+    "dialplan": dialplan.run,
+    "changes": changes.run,
+    "million": million.run,
+}
 
 
 def main() -> None:

@@ -1,7 +1,7 @@
 """The floor to stay near: an ASGI app that reads the body and answers fixed bytes.
 
-`python -m benchmarks.bare BYTES` serves it on the same uvicorn settings as the daemon and
-prints its port.
+`python -m benchmarks.bare BYTES [CERTIFICATE KEY]` serves it on the same uvicorn settings as the
+daemon, over TLS when a certificate is given, and prints its port.
 """
 
 import socket
@@ -35,10 +35,14 @@ def bare(size: int) -> Callable[..., Awaitable[None]]:
 
 def main() -> None:
     """Serve until terminated."""
+    size, *tls = sys.argv[1:]
+    certificate, key = tls or (None, None)
     listener = socket.create_server(("127.0.0.1", 0), backlog=2048)
     print(listener.getsockname()[1], flush=True)
     config = uvicorn.Config(
-        bare(int(sys.argv[1])),
+        bare(int(size)),
+        ssl_certfile=certificate,
+        ssl_keyfile=key,
         loop="uvloop",
         http="httptools",
         ws="none",

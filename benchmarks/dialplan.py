@@ -7,15 +7,12 @@ for anything), and numbers that nobody has.
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from statistics import median
-
-import httpx2
 
 from benchmarks import processes, seed
 from benchmarks.load import Job, Result
-from benchmarks.lookups import authorization
+from benchmarks.lookups import answer, authorization
 from benchmarks.ports import free_ports
-from benchmarks.report import Row
+from benchmarks.report import Row, compared
 from controlplane.desired.revisions import Put
 from controlplane.desired.values import Key, Noun
 
@@ -46,7 +43,7 @@ def run() -> list[Row]:
         with processes.daemon(config, operators):
             rows.append(Row("DID of 10,000, answer", _answer_size(lookups, _lookup(many, 1)), "bytes"))
             rows += _compare("unknown number", lookups, [_lookup(few, -1)], [_lookup(many, -1)])
-        config.write_text(config.read_text().replace("[lookups]", "[lookups]\ncache_bytes = 0"))
+        seed.without_cache(config)
         with processes.daemon(config, operators):
             every = [[_lookup(size, number) for number in range(size)] for size in SIZES]
             rows += _compare("DID", lookups, *every)
@@ -72,25 +69,7 @@ def _lookup(size: int, number: int) -> str:
 
 def _compare(what: str, port: int, few: list[str], many: list[str]) -> list[Row]:
     pairs = [(_load(port, many), _load(port, few)) for _ in range(ROUNDS)]
-    failures = sum(one.failures + other.failures for one, other in pairs)
-    if failures:
-        raise RuntimeError(f"{failures} lookups were not answered with 200")
-    return [
-        Row(
-            f"{what} of 10,000: throughput",
-            median(one.per_second for one, _ in pairs),
-            "/s",
-            median(one.per_second / other.per_second for one, other in pairs),
-            "of 100",
-        ),
-        Row(
-            f"{what} of 10,000: p99",
-            median(one.p99_ms for one, _ in pairs),
-            "ms",
-            median(one.p99_ms / other.p99_ms for one, other in pairs),
-            "of 100",
-        ),
-    ]
+    return compared(f"{what} of 10,000", pairs, "of 100")
 
 
 def _load(port: int, bodies: list[str]) -> Result:
@@ -98,12 +77,7 @@ def _load(port: int, bodies: list[str]) -> Result:
 
 
 def _answer_size(port: int, body: str) -> int:
-    answer = httpx2.post(
-        f"http://127.0.0.1:{port}/xml_curl",
-        content=body,
-        headers={"Authorization": authorization(1), "Content-Type": "application/x-www-form-urlencoded"},
-    ).raise_for_status()
-    size = len(answer.content)
-    if size > SMALL or b"did-1" not in answer.content:
-        raise RuntimeError(f"an answer of {size} bytes is not narrowed to one DID")
-    return size
+    told = answer(port, body)
+    if len(told) > SMALL or b"did-1" not in told:
+        raise RuntimeError(f"an answer of {len(told)} bytes is not narrowed to one DID")
+    return len(told)

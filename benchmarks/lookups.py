@@ -7,14 +7,13 @@ over and over) and misses (every user once, in turn, more than the cache holds).
 import base64
 import tempfile
 from pathlib import Path
-from statistics import median
 
 import httpx2
 
 from benchmarks import processes, seed
 from benchmarks.load import Job, Result
 from benchmarks.ports import free_ports
-from benchmarks.report import Row
+from benchmarks.report import Row, compared
 
 USERS = 10_000
 CONNECTIONS = (1, 16, 64)
@@ -50,12 +49,11 @@ def run() -> list[Row]:
         hit = [lookup(1)]
         misses = [lookup(number) for number in range(1, USERS + 1)]
         with processes.daemon(config, operators):
-            size = _answer_size(lookups, hit[0])
+            size = len(answer(lookups, hit[0]))
             with processes.bare(size, folder) as bare:
                 for connections in CONNECTIONS:
                     rows += _compare("hit", lookups, bare, hit, connections)
-        # A cache too small for anything: every lookup reads the database.
-        config.write_text(config.read_text().replace("[lookups]", "[lookups]\ncache_bytes = 0"))
+        seed.without_cache(config)
         with processes.daemon(config, operators), processes.bare(size, folder) as bare:
             for connections in CONNECTIONS:
                 rows += _compare("miss", lookups, bare, misses, connections)
@@ -64,26 +62,12 @@ def run() -> list[Row]:
 
 def _compare(what: str, ours: int, bare: int, bodies: list[str], connections: int) -> list[Row]:
     pairs = [(_load(ours, bodies, connections), _load(bare, bodies, connections)) for _ in range(ROUNDS)]
-    failures = sum(mine.failures + floor.failures for mine, floor in pairs)
-    if failures:
-        raise RuntimeError(f"{failures} lookups were not answered with 200")
-    name = f"lookup {what}, {connections} connection{'s' if connections > 1 else ''}"
-    return [
-        Row(
-            f"{name}: throughput",
-            median(mine.per_second for mine, _ in pairs),
-            "/s",
-            median(mine.per_second / floor.per_second for mine, floor in pairs),
-            "bare app",
-        ),
-        Row(
-            f"{name}: p99",
-            median(mine.p99_ms for mine, _ in pairs),
-            "ms",
-            median(mine.p99_ms / floor.p99_ms for mine, floor in pairs),
-            "bare app",
-        ),
-    ]
+    return compared(f"lookup {what}, {counted(connections)}", pairs, "bare app")
+
+
+def counted(connections: int) -> str:
+    """Say how many connections stand open at once."""
+    return f"{connections} connection{'s' if connections > 1 else ''}"
 
 
 def _load(port: int, bodies: list[str], connections: int) -> Result:
@@ -96,13 +80,8 @@ def authorization(node: int) -> str:
     return f"Basic {credential}"
 
 
-def _answer_size(port: int, body: str) -> int:
-    answer = httpx2.post(
-        f"http://127.0.0.1:{port}/xml_curl",
-        content=body,
-        headers={
-            "Authorization": authorization(1),
-            "Content-Type": "application/x-www-form-urlencoded",
-        },
-    ).raise_for_status()
-    return len(answer.content)
+def answer(port: int, body: str) -> bytes:
+    """Make one lookup as the first node, and give what was answered."""
+    headers = {"Authorization": authorization(1), "Content-Type": "application/x-www-form-urlencoded"}
+    told = httpx2.post(f"http://127.0.0.1:{port}/xml_curl", content=body, headers=headers)
+    return told.raise_for_status().content

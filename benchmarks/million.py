@@ -63,7 +63,7 @@ def _seeded(folder: Path, users: int) -> _House:
     config, settings = seed.settings_for(place, operators, lookups)
     seed.seed(settings, [*seed.nodes([node]), *seed.users(0)])
     seed.more_users(settings, users)
-    config.write_text(config.read_text().replace("[lookups]", "[lookups]\ncache_bytes = 0"))
+    seed.without_cache(config)
     return _House(config, users, operators, lookups)
 
 

@@ -56,10 +56,10 @@ def daemon(config: Path, operators: int) -> Iterator[subprocess.Popen[bytes]]:
 
 
 @contextmanager
-def bare(size: int, folder: Path) -> Iterator[int]:
-    """Run the bare app, answering `size` bytes; gives its port."""
+def bare(size: int, folder: Path, *tls: Path) -> Iterator[int]:
+    """Run the bare app, answering `size` bytes; `tls`: its certificate and key. Gives its port."""
     log = folder / "bare.log"
-    with python("benchmarks.bare", str(size), output=log):
+    with python("benchmarks.bare", str(size), *map(str, tls), output=log):
         end = time.monotonic() + PATIENCE
         while not (text := log.read_text().strip()).isdecimal():
             if time.monotonic() > end:

@@ -3,8 +3,12 @@
 import json
 import os
 import platform
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from statistics import median
+
+from benchmarks.load import Result
 
 RESULTS = Path(__file__).parent / "results.json"
 
@@ -24,6 +28,29 @@ class Row:
     ratio: float | None = None
     to: str | None = None
     machine: str = ""
+
+
+def compared(name: str, pairs: Sequence[tuple[Result, Result]], to: str) -> list[Row]:
+    """Throughput and p99 beside what `to` names, measured in turn; raises RuntimeError on failures."""
+    failures = sum(one.failures + other.failures for one, other in pairs)
+    if failures:
+        raise RuntimeError(f"{failures} lookups were not answered with 200")
+    return [
+        Row(
+            f"{name}: throughput",
+            median(one.per_second for one, _ in pairs),
+            "/s",
+            median(one.per_second / other.per_second for one, other in pairs),
+            to,
+        ),
+        Row(
+            f"{name}: p99",
+            median(one.p99_ms for one, _ in pairs),
+            "ms",
+            median(one.p99_ms / other.p99_ms for one, other in pairs),
+            to,
+        ),
+    ]
 
 
 def table(rows: list[Row]) -> str:

@@ -113,6 +113,11 @@ async def _commit(desired: Desired, puts: Sequence[Put]) -> None:
     await desired.commit(ChangeSet(tuple(puts)), Author("bench", reason="benchmark"))
 
 
+def without_cache(config: Path) -> None:
+    """Make the cache too small for anything: every lookup of the next daemon reads the database."""
+    config.write_text(config.read_text().replace("[lookups]", "[lookups]\ncache_bytes = 0"))
+
+
 def settings_for(folder: Path, operators: int, lookups: int) -> tuple[Path, Settings]:
     """Write a configuration file into the folder, and read it back."""
     config = folder / "config.toml"

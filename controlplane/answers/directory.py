@@ -2,14 +2,21 @@
 
 What a domain and a user's first group give him stands where FreeSWITCH merges it from itself
 (switch_xml_merge_user); what his further groups give him is merged into the user here, below his own
-and his first group's. Group-less users stand in a group named `default`: two readers (network
+and his first group's. With what he authenticates stands in himself alone, whoever gives it, and where that
+is not told nobody is let in without. Group-less users stand in a group named `default`: two readers (network
 lists, user gateways) see no user outside of a group.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from controlplane.answers.credentials import Credential, credential, without_password
+from controlplane.answers.credentials import (
+    REFUSED,
+    Credential,
+    credential,
+    with_credential,
+    without_password,
+)
 from controlplane.answers.dialect import document, literal, rewritten
 from controlplane.answers.fingerprint import Mark, marked, secrets_of
 from controlplane.answers.params import Opened, container, merged, refs
@@ -34,8 +41,8 @@ class Told(NamedTuple):
 
 
 def bare(domain: Domain, opened: Opened) -> bytes:
-    """The domain with what it gives its users, and none of them: for who asks for a user unknown."""
-    return document("directory", _domain(domain, opened, [], bare=domain.hash_passwords))
+    """The domain with what it gives its users but passwords, and none of them: for a user unknown."""
+    return document("directory", _domain(domain, opened, []))
 
 
 def one_user(
@@ -55,11 +62,11 @@ def one_user(
     first = user.groups[0] if user.groups else _NO_GROUP
     secret = credential(domain, groups, user, opened, login or Login(user.name, domain.name))
     keeping = None if secret.by_login else cacheable
-    lines = _group(first, groups, _user(groups, first, user, opened, secret, keeping), opened, secret.hides)
+    lines = _group(first, groups, _user(groups, first, user, opened, secret, keeping), opened)
     for name in user.groups[1:]:
         pointer = f'<user id="{literal(user.name)}" type="pointer"/>'
         lines += [f'<group name="{literal(name)}">', "<users>", pointer, "</users>", "</group>"]
-    body = document("directory", _domain(domain, opened, lines, bare=secret.hides))
+    body = document("directory", _domain(domain, opened, lines))
     return Told(body, keeping is not None, secret.by_login)
 
 
@@ -84,7 +91,7 @@ def listed(domain: Domain, groups: Groups, users: Sequence[User], opened: Opened
 
 def network_list(domain: Domain, users: Sequence[User]) -> bytes:
     """The users that have a cidr. Only `id` and `cidr` are read (switch_core.c, switch_load_network_lists)
-    while every ACL check of the switch waits: nothing else is sent."""
+    while every ACL check of the switch waits: nothing else of them is sent."""
     by_group: dict[str, list[str]] = {}
     for user in users:
         if user.cidr is not None:
@@ -153,15 +160,13 @@ def _with_users(
     domain: Domain, groups: Groups, by_group: Mapping[str, Sequence[User]], opened: Opened
 ) -> bytes:
     lines: list[str] = []
-    hides = domain.hash_passwords
     for name, users in by_group.items():
         inside: list[str] = []
         for user in users:
             secret = credential(domain, groups, user, opened, Login(user.name, domain.name))
-            hides = hides or secret.hides
             inside += _user(groups, name, user, opened, secret, None)
-        lines += _group(name, groups, inside, opened, hides)
-    return document("directory", _domain(domain, opened, lines, bare=hides))
+        lines += _group(name, groups, inside, opened)
+    return document("directory", _domain(domain, opened, lines))
 
 
 def _by_group(users: Iterable[User]) -> dict[str, list[User]]:
@@ -171,12 +176,10 @@ def _by_group(users: Iterable[User]) -> dict[str, list[User]]:
     return found
 
 
-def _domain(domain: Domain, opened: Opened, groups: list[str], *, bare: bool) -> list[str]:
-    """`bare`: without a password that it gives."""
-    params = without_password(domain.params) if bare else domain.params
+def _domain(domain: Domain, opened: Opened, groups: list[str]) -> list[str]:
     head = [
         f'<domain name="{literal(domain.name)}">',
-        *container("params", "param", params, opened),
+        *container("params", "param", without_password(domain.params), opened),
         *container("variables", "variable", domain.variables, opened),
         *container("profile-variables", "variable", domain.profile_variables, opened),
     ]
@@ -184,24 +187,24 @@ def _domain(domain: Domain, opened: Opened, groups: list[str], *, bare: bool) ->
 
 
 def _named(domain: Domain, by_group: dict[str, list[str]]) -> list[str]:
-    """The domain by name alone, with these users."""
+    """The domain by name alone, with these users, none of whom is told with what he authenticates."""
     start = f'<domain name="{literal(domain.name)}"'
     if not by_group:
         return [f"{start}/>"]
-    lines = [f"{start}>", "<groups>"]
+    lines = [f"{start}>", *container("params", "param", (REFUSED,), {}), "<groups>"]
     for name, users in by_group.items():
         lines += [f'<group name="{literal(name)}">', "<users>", *users, "</users>", "</group>"]
     return [*lines, "</groups>", "</domain>"]
 
 
-def _group(name: str, groups: Groups, users: list[str], opened: Opened, bare: bool) -> list[str]:
+def _group(name: str, groups: Groups, users: list[str], opened: Opened) -> list[str]:
     start, end = [f'<group name="{literal(name)}">'], ["<users>", *users, "</users>", "</group>"]
     group = groups.get(name)
     if group is None:
         return start + end
     return [
         *start,
-        *container("params", "param", without_password(group.params) if bare else group.params, opened),
+        *container("params", "param", without_password(group.params), opened),
         *container("variables", "variable", group.variables, opened),
         *container("profile-variables", "variable", group.profile_variables, opened),
         *end,
@@ -212,10 +215,7 @@ def _user(
     groups: Groups, within: str, user: User, opened: Opened, secret: Credential, cacheable: int | None
 ) -> list[str]:
     given = [(name != within, groups[name]) for name in user.groups if name in groups]
-    params = merged(user.params, [(group.params, apart) for apart, group in given])
-    if secret.hides:
-        params = without_password(params)
-    params = (*params, *secret.extra)
+    params = with_credential(merged(user.params, [(group.params, apart) for apart, group in given]), secret)
     start = f'<user id="{literal(user.name)}"'
     if user.number_alias is not None:
         start += f' number-alias="{literal(user.number_alias)}"'

@@ -99,6 +99,10 @@ def _check(value: Value, allowed: Allowed) -> Wrong:
             yield from _says("name", wrong_name(value.name))
             yield from _params(value.params, value.variables)
             yield from _profile_variables(value.profile_variables)
+            for place, _ in _hashes(value.params):
+                yield FieldError(
+                    f"params[{place}].name", "is the hash of one user's login: it stands with him"
+                )
             if isinstance(value, Domain):
                 yield from _cacheable(value.cacheable)
         case User():
@@ -218,6 +222,10 @@ def _user(user: User) -> Wrong:
     yield from _params(user.params, user.variables)
     yield from _profile_variables(user.profile_variables)
     yield from _a1_hashes(user.a1_hashes)
+    for place, text in _hashes(user.params):
+        if not text:
+            # sofia_reg.c:3338 compares with it all the same, so that anybody knows it.
+            yield FieldError(f"params[{place}].value", "is empty, which FreeSWITCH takes for a hash")
     for place, gateway in enumerate(user.gateways):
         yield from _user_gateway(gateway, f"gateways[{place}].")
     yield from _twice("gateways", [gateway.name for gateway in user.gateways])
@@ -227,6 +235,10 @@ def _user(user: User) -> Wrong:
         except markup.BadMarkup as error:
             yield FieldError(f"elements[{place}]", str(error))
     yield from _cacheable(user.cacheable)
+
+
+def _hashes(params: Params) -> Iterator[tuple[int, Text]]:
+    return ((place, param.value) for place, param in enumerate(params) if param.name.lower() == "a1-hash")
 
 
 def _a1_hashes(hashes: tuple[A1Hash, ...]) -> Wrong:

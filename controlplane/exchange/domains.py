@@ -7,7 +7,7 @@ but marked: read back, it is not his own.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from controlplane.answers.credentials import credential, without_password
+from controlplane.answers.credentials import credential, overridden, without_password
 from controlplane.answers.dialect import literal
 from controlplane.answers.directory import elements, secrets_of_domain, secrets_of_user
 from controlplane.answers.fingerprint import marked, secrets_of
@@ -65,6 +65,9 @@ def _user(
     params = _with_given("param", shown(user.params), held, lambda group: shown(group.params), opened)
     extra = written("param", secret.extra, opened)
     params += extra if made else [_given(line, _OURS) for line in extra]
+    everything = merged(user.params, [*((one.params, True) for one in held), (domain.params, True)])
+    # FreeSWITCH merges his domain's password into him beside a hash, and mod_voicemail takes either.
+    params += [_given(line, _OURS) for line in written("param", overridden(everything, secret), opened)]
     if params:
         yield from ("<params>", *params, "</params>")
     variables = _with_given("variable", user.variables, held, lambda group: group.variables, opened)

@@ -313,7 +313,7 @@ def test_asked_for_gateways_domains_are_told_by_name_and_whole_where_users_hold_
     assert section is not None
     ours, theirs = section.children
     assert theirs == Element("domain", {"name": "other.example"})
-    assert not ours.all("params")
+    assert given(ours) == {"allow-empty-password": "false"}
     (user,) = the_users(ours)
     assert user.attributes == {"id": "bob"}
     (holder,) = (child for child in user.children)

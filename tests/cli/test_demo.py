@@ -52,7 +52,7 @@ def test_what_the_demo_suggests_works_as_pasted(tmp_path: Path) -> None:
             return done.stdout
 
         landed = paste(change)
-        assert [line.split()[:2] for line in landed.splitlines()[1:]] == [
+        assert sorted(line.split()[:2] for line in landed.splitlines()[1:]) == [
             ["fs1", "applied"],
             ["fs2", "applied"],
         ]

@@ -17,7 +17,7 @@ def promised() -> Iterator[tuple[str, str]]:
     """Every command line that the documents show, in a block or within a sentence."""
     for document in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
         text = document.read_text()
-        blocks = re.findall(r"^controlplane .+$", text, re.MULTILINE)
+        blocks = re.findall(r"^(?:\.venv/bin/)?(controlplane .+)$", text, re.MULTILINE)
         for line in (*blocks, *re.findall(r"`(controlplane [^`]+)`", text)):
             yield document.name, line
 
