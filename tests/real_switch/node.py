@@ -108,7 +108,12 @@ class RealNode(Node):
         return found[1] if found else ""
 
     def _write(self, name: str, files: Mapping[str, str]) -> None:
-        for path, text in {**dict(self._own_files(name)), **files}.items():
+        told = dict(files)
+        # As an operator adds what else the node runs.
+        rest = [module for module in self.program.loads() if f'"{module}"' not in told["modules.conf.xml"]]
+        loads = "".join(f'<load module="{module}"/>\n' for module in rest)
+        told["modules.conf.xml"] = told["modules.conf.xml"].replace("</modules>", f"{loads}</modules>")
+        for path, text in {**dict(self._own_files(name)), **told}.items():
             where = self.folder / "conf" / ("" if path == "freeswitch.xml" else "autoload_configs") / path
             where.parent.mkdir(parents=True, exist_ok=True)
             where.write_text(text)
@@ -134,8 +139,6 @@ class RealNode(Node):
                 )
             ),
         )
-        loads = "".join(f'<load module="{module}"/>\n' for module in self.program.loads())
-        yield "modules.conf.xml", _document("modules.conf", f"<modules>\n{loads}</modules>")
         settings = {
             "switchname": name,
             "rtp-start-port": self._rtp[0],
