@@ -38,6 +38,11 @@ class Homecoming:
         self._delays = delays
         self._flushed: set[str] = set()
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._failures: dict[str, str] = {}
+
+    def failure(self, node: str) -> str:
+        """Why the node could not be flushed when that was tried last; empty when nothing failed."""
+        return self._failures.get(node, "")
 
     def __contains__(self, node: str) -> bool:
         """Whether the node is there and was flushed since it came."""
@@ -51,6 +56,7 @@ class Homecoming:
     def gone(self, node: str) -> None:
         """The node's link went, or it is not ours to command any more."""
         self._flushed.discard(node)
+        self._failures.pop(node, None)
         task = self._tasks.pop(node, None)
         if task is not None:
             task.cancel()
@@ -76,9 +82,11 @@ class Homecoming:
                     await self._nodes.run(node, FlushAll())
             except EventSocketError as error:
                 log.warning("node %s cannot be flushed, trying again: %s", node, error)
+                self._failures[node] = f"the node cannot be flushed: {error}"
                 await asyncio.sleep(next(delays))
             else:
                 self._flushed.add(node)
+                self._failures.pop(node, None)
                 break
         self._tasks.pop(node, None)
         if node in self._flushed:

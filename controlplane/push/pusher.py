@@ -200,12 +200,13 @@ class Pusher:
         catalog = self._catalog()
         modes = {row.value.name: row.value.mode for row in catalog.nodes.values()}
         links = {name: self._nodes.link(name) for name in modes}
+        failures = {name: self._homecoming.failure(name) for name in modes}
 
         def work(session: Session) -> dict[str, NodeStatus]:
             states, drifting = queue.states(session), findings.drifting(session)
             pushes: dict[str, list[OpenPush]] = {}
             for push in queue.unfinished(session):
-                pushes.setdefault(push.node, []).append(_open(push))
+                pushes.setdefault(push.node, []).append(_open(push, failures.get(push.node, "")))
             found = {}
             for name, mode in modes.items():
                 state = states.get(name, NodeState(name))
@@ -298,5 +299,7 @@ class _Asked:
     patient: datetime | None = None
 
 
-def _open(push: queue.Push) -> OpenPush:
-    return OpenPush(push.id, push.state.value, push.revision, push.reason, push.attempts, push.not_before)
+def _open(push: queue.Push, failure: str) -> OpenPush:
+    """`failure`: what keeps the node's pushes from beginning at all."""
+    reason = failure or push.reason
+    return OpenPush(push.id, push.state.value, push.revision, reason, push.attempts, push.not_before)

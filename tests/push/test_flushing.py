@@ -125,3 +125,29 @@ async def test_an_adopted_node_is_flushed_before_it_may_keep_anything(url: str, 
         await middle.settled("fs1")
         assert land.commands("fs1")[before:][:1] == ["xml_flush_cache"]
         assert middle.pusher.may_cache("fs1")
+
+
+@asynchronous
+async def test_a_node_that_cannot_be_flushed_is_not_pushed_to_and_says_why(url: str, vault: Vault) -> None:
+    async with world(url, vault, (DOMAIN, user("one"))) as land:
+        middle = land.middle
+        middle.answers.under_way.settling = 0.0
+        await land.add("fs1")
+        await middle.settled("fs1")
+        await leave(land, "fs1")
+        land.switches["fs1"].faults.errors["xml_flush_cache"] = "-ERR xml_flush_cache Command not found!"
+        await middle.commit(put(Noun.PROFILE, "external", params={"sip-port": "5080"}))
+        await come_back(land, "fs1")
+
+        async def told() -> bool:
+            status = await middle.pusher.status("fs1")
+            return status.why == (
+                "a push is waiting: the node cannot be flushed: "
+                "xml_flush_cache: -ERR xml_flush_cache Command not found!"
+            )
+
+        await until(told)
+        assert not middle.pusher.may_cache("fs1")
+        land.switches["fs1"].faults.errors.clear()
+        await middle.settled("fs1")
+        assert middle.pusher.may_cache("fs1")
