@@ -36,8 +36,16 @@ def container(name: str, tag: str, params: Params, opened: Opened, text: Escape 
     return [f"<{name}>", *lines, f"</{name}>"] if lines else []
 
 
+class Masked(str):
+    """Stands for a text that is not told; nor is what would be made of it."""
+
+    __slots__ = ()
+
+
 def hashed(username: str, realm: str, password: str) -> str:
     """The a1-hash by which the switch checks a digest in place of the password (RFC 7616, 3.4.2)."""
+    if isinstance(password, Masked):
+        return password
     text = f"{username}:{realm}:{password}".encode(errors="surrogateescape")
     return hashlib.md5(text, usedforsecurity=False).hexdigest()
 

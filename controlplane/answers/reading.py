@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from controlplane.answers.dialect import Escape, literal
 from controlplane.answers.errors import Unanswerable
 from controlplane.answers.fingerprint import fingerprint
-from controlplane.answers.params import Opened
+from controlplane.answers.params import Masked, Opened
 from controlplane.desired import reader as rows
 from controlplane.desired.reach import Reach
 from controlplane.desired.values import Extension, Gateway, SecretRef, Stored, User, UserGateway
@@ -18,7 +18,7 @@ from controlplane.store.vault import Vault
 
 T = TypeVar("T")
 
-MASK = "********"
+MASK = Masked("********")
 
 
 class StoreReader:

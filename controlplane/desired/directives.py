@@ -42,9 +42,9 @@ def wrong_directive(element: etree._Element, allowed: Allowed) -> str | None:
     """Say why a directive may not stand, or None."""
     found = directive(element)
     if not allowed.preprocessor:
-        return "holds X-PRE-PROCESS, which FreeSWITCH's preprocessor acts upon: no setting allows it"
+        return "holds X-PRE-PROCESS, which FreeSWITCH's preprocessor acts upon: allow_preprocessor in [documents] is off"
     if found.command in _RUNNING and not allowed.exec:
-        return f"holds X-PRE-PROCESS {found.command}, which runs a command: no setting allows it"
+        return f"holds X-PRE-PROCESS {found.command}, which runs a command: allow_exec in [documents] is off"
     if found.command not in _PLAIN | _RUNNING:
         return f"holds X-PRE-PROCESS with an unknown cmd {found.command!r}"
     if not found.data or not _UNFIT.isdisjoint(found.data):

@@ -161,3 +161,12 @@ def test_profile_variables_are_given_and_merged_like_the_others() -> None:
         )
     )
     assert given_to(user, "profile-variables") == {"own": "3", "b": "2"}
+
+
+def test_a_hash_that_is_made_is_masked_like_the_password(ground: Ground) -> None:
+    async def main() -> None:
+        state: Living = await living(ground, NODE, DOMAIN, ALICE)
+        told = (await state.answers.explain("fs1", login())).xml
+        assert 'name="a1-hash" value="********"' in told
+
+    asyncio.run(main())

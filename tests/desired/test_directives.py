@@ -26,14 +26,14 @@ def document(inside: str) -> Document:
 @pytest.mark.parametrize(
     ("inside", "allowed", "reason"),
     [
-        (SET, NONE, "no setting allows it"),
+        (SET, NONE, "allow_preprocessor in [documents] is off"),
         (SET, PLAIN, None),
         ('<x-pre-process cmd="include" data="a/*.xml"/>', PLAIN, None),
         (EXEC, PLAIN, "runs a command"),
         ('<X-PRE-PROCESS cmd="exec-set" data="a=id"/>', PLAIN, "runs a command"),
         ('<X-PRE-PROCESS cmd="EXEC" data="id"/>', PLAIN, "runs a command"),
         (EXEC, ALL, None),
-        (EXEC, Allowed(exec=True), "no setting allows it"),
+        (EXEC, Allowed(exec=True), "allow_preprocessor in [documents] is off"),
         ('<!--#set "a=b"-->', NONE, "no setting allows it"),
         ('<!--#set "a=b"-->', PLAIN, None),
         ('<!--#exec "id"-->', PLAIN, "runs a command"),
