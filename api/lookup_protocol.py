@@ -59,7 +59,7 @@ class LookupProtocol(HttpToolsProtocol):
                 # While the peer does not read what it is sent, it is the application that waits.
                 ready = None if self.flow.write_paused else self.at_once(cycle.scope, bytes(cycle.body))
             if ready is None:
-                HttpToolsProtocol._start_asgi_task(self, cycle, app)
+                self._start(cycle, app)
             else:
                 self._answer(cycle, ready)
         self._feeding = False
@@ -69,7 +69,13 @@ class LookupProtocol(HttpToolsProtocol):
         if self._feeding:
             self._begun = (cycle, app)
         else:
-            HttpToolsProtocol._start_asgi_task(self, cycle, app)
+            self._start(cycle, app)
+
+    def _start(self, cycle: RequestResponseCycle, app: Any) -> None:
+        if cycle.more_body and self.due == math.inf:
+            # The end of a request before it, in the same bytes, has ended the wait for this one.
+            self.wait()
+        HttpToolsProtocol._start_asgi_task(self, cycle, app)
 
     def _answer(self, cycle: RequestResponseCycle, response: bytes) -> None:
         """End a cycle as its `send` would."""

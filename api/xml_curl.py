@@ -115,7 +115,7 @@ class XmlCurl:
         authorization, length = b"", b"0"
         for name, value in scope["headers"]:
             if name == b"authorization":
-                authorization = value
+                authorization = authorization or value
             elif name == b"content-length":
                 length = value
         began = perf_counter()

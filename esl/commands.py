@@ -1,21 +1,18 @@
-"""Typed commands: how each is written, and how its reply reads.
+"""Typed commands: how each is written, and how its reply reads. Those that only ask are `esl.queries`.
 
 A command checks its names when it is made (CommandRejected), so that one that exists can be sent.
 ``read`` turns the node's reply into a value or raises CommandFailed: FreeSWITCH says ``+OK`` for
 many a failure, so the rule differs from command to command. The recorded replies are the source.
 """
 
-import json
 import re
 from dataclasses import dataclass
 from typing import ClassVar, Generic, TypeVar
 
-from esl import names, status
-from esl.errors import CommandFailed, TooSoon, UnexpectedReply, UnknownProfile
+from esl import names
+from esl.errors import CommandFailed, TooSoon, UnknownProfile
 
 T_co = TypeVar("T_co", covariant=True)
-
-_NO_REPLY = "-ERR no reply"
 
 
 class Command(Generic[T_co]):
@@ -237,130 +234,7 @@ class StartGateway(Command[None]):
             raise self._failed(reply)
 
 
-@dataclass(frozen=True, slots=True)
-class GatewayVariable(Command[str | None]):
-    """An inbound variable of a gateway; None when the gateway or the variable is unknown."""
-
-    gateway: str
-    name: str
-
-    def __post_init__(self) -> None:
-        names.gateway(self.gateway)
-        names.word(self.name, "variable's name")
-
-    @property
-    def line(self) -> str:
-        """The line."""
-        return f"sofia_gateway_data {self.gateway} ivar {self.name}"
-
-    def read(self, reply: str) -> str | None:
-        """The value, without a final newline."""
-        value = reply.removesuffix("\n")
-        if value == _NO_REPLY:
-            return None
-        if value.startswith("-ERR"):
-            raise self._failed(reply)
-        return value
-
-
-# --- status --------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class GatewayStatuses(Command[tuple[status.GatewayStatus, ...]]):
-    """Every gateway of the node."""
-
-    @property
-    def line(self) -> str:
-        """The line."""
-        return "sofia xmlstatus gateway"
-
-    def read(self, reply: str) -> tuple[status.GatewayStatus, ...]:
-        """All of them; an incomplete or unreadable list is UnexpectedReply, never a short list."""
-        return _read_status(self, reply, status.read_gateways)
-
-
-@dataclass(frozen=True, slots=True)
-class GatewayStatusOf(Command[status.GatewayStatus | None]):
-    """One gateway; None when the node has none of that name."""
-
-    gateway: str
-
-    def __post_init__(self) -> None:
-        names.gateway(self.gateway)
-
-    @property
-    def line(self) -> str:
-        """The line."""
-        return f"sofia xmlstatus gateway {self.gateway}"
-
-    def read(self, reply: str) -> status.GatewayStatus | None:
-        """Its status."""
-        if reply.strip() == "Invalid Gateway!":
-            return None
-        return _read_status(self, reply, status.read_gateway)
-
-
-@dataclass(frozen=True, slots=True)
-class ProfileStatusOf(Command[status.ProfileStatus | None]):
-    """One profile; None when the node runs none of that name."""
-
-    profile: str
-
-    def __post_init__(self) -> None:
-        names.word(self.profile, "profile's name")
-
-    @property
-    def line(self) -> str:
-        """The line."""
-        return f"sofia xmlstatus profile {self.profile}"
-
-    def read(self, reply: str) -> status.ProfileStatus | None:
-        """Its status."""
-        if reply.strip() == "Invalid Profile!":
-            return None
-        return _read_status(self, reply, status.read_profile)
-
-
-@dataclass(frozen=True, slots=True)
-class Profiles(Command[tuple[status.ProfileSummary, ...]]):
-    """Every profile of the node; aliases and gateways, which the list also holds, are left out."""
-
-    @property
-    def line(self) -> str:
-        """The line."""
-        return "sofia xmlstatus"
-
-    def read(self, reply: str) -> tuple[status.ProfileSummary, ...]:
-        """All of them."""
-        return _read_status(self, reply, status.read_profiles)
-
-
-@dataclass(frozen=True, slots=True)
-class StoppingProfiles(Command[frozenset[str]]):
-    """The profiles that were told to stop, or to restart, and are not gone yet: about a second.
-
-    No other list shows them. One that is started meanwhile takes its port, but is not entered under its
-    name, which is still taken (sofia_glue.c:2059): it cannot be reached, nor stopped, ever after.
-    """
-
-    @property
-    def line(self) -> str:
-        """The line."""
-        return "sofia jsonstatus"
-
-    def read(self, reply: str) -> frozenset[str]:
-        """Their names."""
-        if not reply.startswith("{"):
-            raise CommandFailed(self.shown, reply)
-        try:
-            profiles = json.loads(reply)["profiles"]
-            return frozenset(name for name, told in profiles.items() if told["status"]["state"] == "DOWN")
-        except (ValueError, LookupError, TypeError, AttributeError) as error:
-            raise UnexpectedReply(self.shown, f"{error}: {reply[:200]}") from error
-
-
-# --- directory, ACL and XML ----------------------------------------------------------------------
+# --- users that the node keeps ----------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -401,54 +275,6 @@ class FlushAll(Command[int]):
     def read(self, reply: str) -> int:
         """Entries cleared."""
         return _cleared(self, reply)
-
-
-@dataclass(frozen=True, slots=True)
-class CheckAcl(Command[bool]):
-    """Whether an ACL list lets an address in; an unknown list lets nobody in."""
-
-    address: str
-    list: str
-
-    def __post_init__(self) -> None:
-        names.address(self.address)
-        names.word(self.list, "list's name")
-
-    @property
-    def line(self) -> str:
-        """The line."""
-        return f"acl {self.address} {self.list}"
-
-    def read(self, reply: str) -> bool:
-        """Allowed or not."""
-        return _true_or_false(self, reply)
-
-
-@dataclass(frozen=True, slots=True)
-class Locate(Command[str]):
-    """``xml_locate``: the node looks something up, through us where we are bound, and shows what it got."""
-
-    section: str
-    tag: str
-    key_name: str
-    key_value: str
-
-    background: ClassVar[bool] = True
-
-    def __post_init__(self) -> None:
-        for argument in (self.section, self.tag, self.key_name, self.key_value):
-            names.word(argument, "lookup's argument")
-
-    @property
-    def line(self) -> str:
-        """The line."""
-        return f"xml_locate {self.section} {self.tag} {self.key_name} {self.key_value}"
-
-    def read(self, reply: str) -> str:
-        """The XML found, as the node wrote it out."""
-        if not reply.lstrip().startswith("<"):
-            raise self._failed(reply)
-        return reply
 
 
 # --- modules and the rest ------------------------------------------------------------------------
@@ -499,25 +325,6 @@ class ReloadModule(_ModuleCommand):
 
 
 @dataclass(frozen=True, slots=True)
-class ModuleExists(Command[bool]):
-    """Whether a module is loaded."""
-
-    module: str
-
-    def __post_init__(self) -> None:
-        names.word(self.module, "module's name")
-
-    @property
-    def line(self) -> str:
-        """The line."""
-        return f"module_exists {self.module}"
-
-    def read(self, reply: str) -> bool:
-        """Loaded or not."""
-        return _true_or_false(self, reply)
-
-
-@dataclass(frozen=True, slots=True)
 class CallcenterQueueReload(Command[None]):
     """Fetches a callcenter queue again."""
 
@@ -539,64 +346,8 @@ class CallcenterQueueReload(Command[None]):
             raise self._failed(reply)
 
 
-@dataclass(frozen=True, slots=True)
-class GlobalVariable(Command[str | None]):
-    """A core variable; None when it is not set."""
-
-    name: str
-
-    def __post_init__(self) -> None:
-        names.word(self.name, "variable's name")
-
-    @property
-    def line(self) -> str:
-        """The line."""
-        return f"global_getvar {self.name}"
-
-    def read(self, reply: str) -> str | None:
-        """The value."""
-        return None if reply.strip() == _NO_REPLY else reply
-
-
-@dataclass(frozen=True, slots=True)
-class Version(Command[str]):
-    """What the node says it is, such as ``FreeSWITCH Version 1.10.12-release (64bit)``."""
-
-    @property
-    def line(self) -> str:
-        """The line."""
-        return "version"
-
-    def read(self, reply: str) -> str:
-        """The version, stripped."""
-        if not reply.strip() or reply.startswith("-ERR"):
-            raise self._failed(reply)
-        return reply.strip()
-
-
-# --- how replies read ----------------------------------------------------------------------------
-
-R = TypeVar("R")
-
-
-def _true_or_false(command: Command[bool], reply: str) -> bool:
-    answer = reply.strip()
-    if answer not in ("true", "false"):
-        raise CommandFailed(command.shown, reply)
-    return answer == "true"
-
-
 def _cleared(command: Command[int], reply: str) -> int:
     cleared = _CLEARED.fullmatch(reply)
     if cleared is None:
         raise CommandFailed(command.shown, reply)
     return int(cleared[1])
-
-
-def _read_status(command: Command[R], reply: str, read: "status.Reader[R]") -> R:
-    if not reply.lstrip().startswith("<"):
-        raise CommandFailed(command.shown, reply)
-    try:
-        return read(reply)
-    except status.Unreadable as error:
-        raise UnexpectedReply(command.shown, f"{error}: {reply[:200]}") from error

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Collection, Hashable, Iterable
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TypeAlias, TypeVar, overload
+from typing import NamedTuple, TypeAlias, TypeVar, overload
 
 from controlplane.answers import configuration
 from controlplane.answers.answer import Answer, Explanation, Names
@@ -239,7 +239,13 @@ class Answers:
         if isinstance(key, ProbeKey):
             return self._probe(node)
         if isinstance(key, UserKey):
-            return await self._user(routes, key, *login_of(question))
+            answer = await self._user(routes, key, *login_of(question))
+            if answer is not None:
+                return answer
+            if self._routes.get(node) is not routes:
+                # The domain may be another by now: what was known of it is neither told nor kept.
+                return await self._rendered_for(node, question, may_cache)
+            return replace(await self._shared(routes, DomainKey(key.domain)), found=False)
         if isinstance(key, ContextKey) and question.number:
             return await self._extensions(routes, key, question.number)
         return await self._shared(routes, key)
@@ -276,19 +282,17 @@ class Answers:
         if not task.cancelled():
             task.exception()  # as in `_landed`
 
-    async def _user(self, routes: Routes, key: UserKey, login: Login, usual: bool) -> Answer:
+    async def _user(self, routes: Routes, key: UserKey, login: Login, usual: bool) -> Answer | None:
+        """None for a user whom the domain does not have."""
         making = partial(render_user, routes, key, login, self._longest)
         try:
-            answer = await self._fill(routes, key, None, making, usual=usual)
+            return await self._fill(routes, key, None, making, self._since(key), usual=usual)
         except Unanswerable:
             # What any node may be told is good for one that may cache too.
             kept = self._kept(routes, key._replace(caches=False))
             if kept is None or (kept.by_login and not usual):
                 raise
             return kept
-        if answer is not None:
-            return answer
-        return replace(await self._shared(routes, DomainKey(key.domain)), found=False)
 
     def _kept(self, routes: Routes, key: UserKey | SharedKey) -> Answer | None:
         kept = self.cache.get(key)
@@ -301,10 +305,12 @@ class Answers:
         kept = self._kept(routes, key)
         if kept is not None:
             return kept
-        flight = (key, self.cache.generations(guards(key)), routes.chosen)
+        since = self._since(key)
+        flight = (key, since.generations, routes.chosen)
         task = self._flights.get(flight)
         if task is None:
-            filling = self._fill(routes, key, told(routes, key), partial(render, routes, key))
+            # From here on, for a change may go by before the task begins.
+            filling = self._fill(routes, key, told(routes, key), partial(render, routes, key), since)
             task = self._flights[flight] = asyncio.create_task(filling, name=f"render {key.kind}")
             task.add_done_callback(partial(self._landed, flight))
         return await asyncio.shield(task)
@@ -321,12 +327,18 @@ class Answers:
         key: UserKey,
         what: None,
         making: Callable[[Reader], Rendered | None],
+        since: "_Since",
         *,
         usual: bool,
     ) -> Answer | None: ...
     @overload
     async def _fill(
-        self, routes: Routes, key: SharedKey, what: str | None, making: Callable[[Reader], Rendered]
+        self,
+        routes: Routes,
+        key: SharedKey,
+        what: str | None,
+        making: Callable[[Reader], Rendered],
+        since: "_Since",
     ) -> Answer: ...
     async def _fill(
         self,
@@ -334,31 +346,34 @@ class Answers:
         key: UserKey | SharedKey,
         what: str | None,
         making: Callable[[Reader], Rendered | None],
+        since: "_Since",
         *,
         usual: bool = True,
     ) -> Answer | None:
-        """Render, and keep it if its sources still stand; None for a user that is none.
+        """Render, and keep it if its sources stand as they did `since`; None for a user that is none.
 
         `usual`: the login that was asked with goes without saying.
         """
-        revision, watched = self._catalog.revision, guards(key)
-        since = self.cache.generations(watched)
         made = await self._source.run(making)
         if made is None:
             return None
         answer = Answer(
-            made.body, what, revision, made.rows, cacheable=made.cacheable, by_login=made.by_login
+            made.body, what, since.revision, made.rows, cacheable=made.cacheable, by_login=made.by_login
         )
         if not made.lasting or (made.by_login and not usual):
             return answer
         place: Hashable = key
+        watched, then = guards(key), since.generations
         if made.names:
             # Nodes that choose the same values for these names share the answer.
             names = Names(tuple(sorted(made.names)))
-            self.cache.put(key, names, guards=watched, since=since, tokens=made.tokens)
+            self.cache.put(key, names, guards=watched, since=then, tokens=made.tokens)
             place = (key, chosen(names.names, routes.view.variables))
-        self.cache.put(place, answer, guards=watched, since=since, tokens=made.tokens)
+        self.cache.put(place, answer, guards=watched, since=then, tokens=made.tokens)
         return answer
+
+    def _since(self, key: UserKey | SharedKey) -> "_Since":
+        return _Since(self._catalog.revision, self.cache.generations(guards(key)))
 
     def _known(self, row: Stored[Gateway], variables: Variables) -> str | None:
         known = self._fingerprints.get(row.id)
@@ -374,6 +389,13 @@ def _narrowed(key: ContextKey, index: Index, number: str) -> ContextKey | Extens
 
 def _never(_: str) -> bool:
     return False
+
+
+class _Since(NamedTuple):
+    """When an answer began to be made: at which revision, and how often its sources had changed."""
+
+    revision: int
+    generations: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)

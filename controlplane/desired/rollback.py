@@ -5,11 +5,12 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from controlplane.desired import codec, sealing
+from controlplane.desired import checks, codec, sealing
 from controlplane.desired.catalog import Catalog
-from controlplane.desired.errors import NotFound
+from controlplane.desired.directives import NONE, Allowed
+from controlplane.desired.errors import FieldError, Invalid, NotFound
 from controlplane.desired.standing import beneath, standing
-from controlplane.desired.values import Key, Noun, Scope, Value
+from controlplane.desired.values import Document, Key, Noun, Scope, Value
 from controlplane.desired.writing import Write
 from controlplane.store import tables
 
@@ -17,8 +18,11 @@ _CHANGES = tables.table(tables.ChangeRow)
 _REVISIONS = tables.table(tables.RevisionRow)
 
 
-def restoring(session: Session, catalog: Catalog, *, to: int) -> list[Write]:
-    """Give the writes that bring everything back to revision `to` (0: the empty state); raises NotFound."""
+def restoring(session: Session, catalog: Catalog, *, to: int, allowed: Allowed = NONE) -> list[Write]:
+    """Give the writes that bring everything back to revision `to` (0: the empty state).
+
+    Raises NotFound, and Invalid for a document whose directives are not `allowed` any more.
+    """
     kept = session.scalar(select(func.min(_REVISIONS.c.number)))
     if not 0 <= to <= catalog.revision:
         raise NotFound(f"there is no revision {to}")
@@ -38,6 +42,14 @@ def restoring(session: Session, catalog: Catalog, *, to: int) -> list[Write]:
         elif before is None or before.value != value:
             version = before.version if before is not None else versions[key]
             writes[key] = Write(key, before, value, version + 1)
+    wrong = tuple(
+        FieldError(f"{key}: {error.field}", error.reason)
+        for key, write in writes.items()
+        if isinstance(write.after, Document)
+        for error in checks.check(write.after, allowed)
+    )
+    if wrong:
+        raise Invalid(wrong)
     sealing.restored(session, (write.after for write in writes.values() if write.after is not None))
     return list(writes.values())
 

@@ -23,9 +23,13 @@ SMALLEST = 1 << 16
 AROUND = 512
 """Bytes that an answer has around what is stored."""
 
-_WRITTEN_ANEW = re.compile("[?<>&\"'$\n\t\r]")
+_DIRECTIVE = "[xX](?=-[pP][rR][eE]-[pP][rR][oO][cC][eE][sS][sS])"
+_WRITTEN_ANEW = re.compile(rf"[?<>&\"'$\n\t\r]|{_DIRECTIVE}")
+# `&`, `"` and the like stand escaped already.
+_RAW_IN_XML = re.compile(rf"[?']|\$(?=\$\{{)(?!\$\{{[\w.\-]+\}})|{_DIRECTIVE}", re.ASCII)
 _MORE = 4
-_SPOKEN = re.compile(r">([^<]*[^<\s][^<]*)")
+# White space alone counts only in an element that holds nothing else.
+_SPOKEN = re.compile(r">([^<]*[^<\s][^<]*)|<[^/<>][^<>]*(?<!/)>(\s+)</")
 _RAW_IN_SPOKEN = re.compile('["\n\t]')
 _SEALED = 64
 # What is written around the values: `<variable name="" value=""/>` and its like, and the lines between.
@@ -37,9 +41,11 @@ _USER, _POINTER, _GIVER = 256, 96, 64
 
 def of_xml(xml: str) -> int:
     """Measure a stored element: each of its tags gets a line, and what it leaves unescaped takes more."""
-    more = xml.count("?") + xml.count("'")
-    more += sum(len(_RAW_IN_SPOKEN.findall(text)) for text in _SPOKEN.findall(xml))
-    return len(xml.encode()) + xml.count("<") + _MORE * more
+    more = len(_RAW_IN_XML.findall(xml)) + sum(
+        len(_RAW_IN_SPOKEN.findall(text)) for either in _SPOKEN.findall(xml) for text in either
+    )
+    shorter = xml.count("&lt;") + xml.count("&gt;")
+    return len(xml.encode()) + xml.count("<") + _MORE * more + shorter
 
 
 def of_gateway(gateway: Gateway) -> int:

@@ -79,9 +79,10 @@ class Desired:
     async def rollback(self, to: int, author: Author) -> Revision | None:
         """Bring every row, with its passwords, back to what it was at revision `to`, as a new revision.
 
-        None when nothing differs. Raises NotFound when a revision after `to` is not kept any more.
+        None when nothing differs. Raises NotFound when a revision after `to` is not kept any more, Invalid
+        when something that stood then may stand no more.
         """
-        return await self._write(partial(restoring, to=to), author)
+        return await self._write(partial(restoring, to=to, allowed=self._allowed), author)
 
     async def _write(self, plan: Plan, author: Author) -> Revision | None:
         loop = asyncio.get_running_loop()

@@ -13,12 +13,11 @@ from pathlib import Path
 
 from controlplane.exchange.errors import Place, Refused
 from controlplane.exchange.files import Folder
-from controlplane.exchange.variables import Variables, replaced
+from controlplane.exchange.variables import LARGEST_TEXT, Variables, replaced
 
 ROOT = "freeswitch.xml"
 LARGEST_VALUE = 65_536
 _DEEPEST = 100  # switch_xml.c, preprocess: deeper includes are not read
-_LARGEST_TEXT = 128 * 1024 * 1024
 
 _DIRECTIVE = re.compile("x-pre-process", re.IGNORECASE)
 # What the switch finds out for itself when it reads the line.
@@ -151,14 +150,16 @@ class _Reader:
             if said:
                 self._set(name.rstrip(" "), value.lstrip(" "), place)
         elif word == "include":
-            for path in self.folder.matching(cwd, self.variables.expanded(argument), place):
+            for path in self.folder.matching(cwd, self.variables.expanded(argument, place), place):
                 self.file(path, place, within)
         elif word in _AT_RUN_TIME:
-            reason = f"{word} is never run here: {argument.partition('=')[0]!r} is the switch's to find out"
+            # Of a command its name alone: the rest may hold a password.
+            what = argument.partition("=")[0] if word != "exec" else argument.partition(" ")[0]
+            reason = f"{word} is never run here: {what!r} is the switch's to find out"
             self.notes.append(Note(place, reason, lost=word == "exec"))
 
     def _set(self, name: str, value: str, place: Place) -> None:
-        self.variables.set(name, value)
+        self.variables.set(name, value, place)
         if len(self.variables.now[name]) > LARGEST_VALUE:
             raise Refused(place, f"the variable {name} grows longer than {LARGEST_VALUE} characters")
         self.variable_places[name] = place
@@ -169,16 +170,16 @@ class _Reader:
         if not text:
             return
         if self.steady is not None and "$${" in text:
-            text = self._kept(text)
+            text = self._kept(text, place)
         self._size += len(text)
-        if self._size > _LARGEST_TEXT:
-            raise Refused(place, f"all that is included comes to more than {_LARGEST_TEXT} characters")
+        if self._size > LARGEST_TEXT:
+            raise Refused(place, f"all that is included comes to more than {LARGEST_TEXT} characters")
         if not self._open_line:
             self.places.append(place)
         self.out.append(text)
         self._open_line = not text.endswith("\n")
 
-    def _kept(self, text: str) -> str:
+    def _kept(self, text: str, place: Place) -> str:
         """Keep `$${name}` of what never changes and of what the switch alone knows."""
         steady = self.steady or frozenset()
-        return replaced(text, lambda name: None if name in steady else self.variables.now.get(name))
+        return replaced(text, lambda name: None if name in steady else self.variables.now.get(name), place)

@@ -12,7 +12,7 @@ from controlplane.desired.variables import REFERENCE
 from controlplane.exchange.errors import Place, Refused
 from controlplane.exchange.imported import Json, Row
 from controlplane.exchange.preprocess import Note, Source
-from controlplane.exchange.variables import references, replaced
+from controlplane.exchange.variables import LARGEST_TEXT, references, replaced
 
 Element = etree._Element
 
@@ -63,6 +63,7 @@ class Reading:
     rows: list[Row] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
     _seen: dict[tuple[str, str, str], Place] = field(default_factory=dict)
+    _grown: int = 0
 
     def place(self, element: Element) -> Place:
         """Say where an element begins."""
@@ -95,7 +96,7 @@ class Reading:
 
     def put_in(self, element: Element, text: str) -> str:
         """Give a text with its variables put in; raises Refused for one that nobody sets."""
-        text = replaced(text, self.source.values.get)
+        text = self._filled(element, text)
         for _, _, missing in references(text):
             reason = f"{text} is known on the switch alone: say what {missing} is (--set {missing}=...)"
             raise Refused(self.place(element), reason)
@@ -162,10 +163,20 @@ class Reading:
 
     def told(self, element: Element, text: str) -> str:
         """Put in the variables that the files set; note those that they do not."""
-        text = replaced(text, self.source.values.get)
+        text = self._filled(element, text)
         for _, _, name in references(text):
             self.lost(element, f"$${{{name}}} does not expand here; say what it is (--set {name}=...)")
         return text
+
+    def _filled(self, element: Element, text: str) -> str:
+        if "$${" not in text:
+            return text
+        place = self.place(element)
+        filled = replaced(text, self.source.values.get, place)
+        self._grown += len(filled) - len(text)
+        if self._grown > LARGEST_TEXT:
+            raise Refused(place, f"all variables put in come to more than {LARGEST_TEXT} characters")
+        return filled
 
 
 def ignored(element: Element) -> bool:

@@ -8,9 +8,14 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 
 from controlplane.desired.text import wrong_text, wrong_word
+from controlplane.exchange.errors import Place, Refused
+
+LARGEST_TEXT = 128 * 1024 * 1024
+"""Characters that variables may come to in one text, and all that is included."""
 
 # FreeSWITCH puts a value into the text before it is parsed, from between quotes, and strips blanks.
 _MARKUP = re.compile(r'["<&\x00-\x1f]|\$\$\{|/>|x-pre-process|^ | $', re.IGNORECASE)
+_BRACE = re.compile("[{}]")
 
 
 def alike(name: str, value: str) -> bool:
@@ -21,8 +26,9 @@ def alike(name: str, value: str) -> bool:
 def references(text: str) -> Iterator[tuple[int, int, str]]:
     """Give each `$${name}`: where it starts, where it ends, and the name. Braces within pair up."""
     at = text.find("$${")
+    closing = _closing(text, at) if at >= 0 else {}
     while at >= 0:
-        end = _closing(text, at + 2)
+        end = closing.get(at + 2)
         if end is None:
             # switch_xml.c, expand_vars: one without its end is left as it is.
             at = text.find("$${", at + 1)
@@ -31,15 +37,20 @@ def references(text: str) -> Iterator[tuple[int, int, str]]:
         at = text.find("$${", end + 1)
 
 
-def replaced(text: str, value: Callable[[str], str | None]) -> str:
-    """Put `value(name)` in place of each `$${name}` for which it is not None."""
+def replaced(text: str, value: Callable[[str], str | None], place: Place | None = None) -> str:
+    """Put `value(name)` in place of each `$${name}` for which it is not None.
+
+    `place`: where the text stands. Raises Refused where that comes to more than LARGEST_TEXT.
+    """
     parts: list[str] = []
-    done = 0
+    done = size = 0
     for start, end, name in references(text):
         found = value(name)
         if found is not None:
             parts += (text[done:start], found)
-            done = end
+            done, size = end, size + len(found)
+            if size > LARGEST_TEXT:
+                raise Refused(place, f"variables come to more than {LARGEST_TEXT} characters here")
     return "".join((*parts, text[done:])) if parts else text
 
 
@@ -56,15 +67,15 @@ class Variables:
         """What FreeSWITCH would hold: references to variables set before are expanded."""
         self._values: dict[str, set[str]] = {}
 
-    def set(self, name: str, value: str) -> None:
-        """Take a `set` directive: `value` as it is written."""
-        expanded = self.expanded(self._given.get(name, value))
+    def set(self, name: str, value: str, place: Place) -> None:
+        """Take a `set` directive: `value` as it is written at `place`."""
+        expanded = self.expanded(self._given.get(name, value), place)
         self.now[name] = expanded
         self._values.setdefault(name, set()).add(expanded)
 
-    def expanded(self, text: str) -> str:
+    def expanded(self, text: str, place: Place) -> str:
         """Expand what is set now; what is not is left for the switch."""
-        return replaced(text, self.now.get)
+        return replaced(text, self.now.get, place)
 
     def steady(self) -> frozenset[str]:
         """The variables whose `$${name}` may stay: of one value throughout, in which no other stands.
@@ -86,13 +97,13 @@ class Variables:
         return {name: self.now[name] for name in self._values if name in steady}
 
 
-def _closing(text: str, start: int) -> int | None:
-    depth = 0
-    for at in range(start, len(text)):
-        if text[at] == "{":
-            depth += 1
-        elif text[at] == "}":
-            depth -= 1
-            if depth == 0:
-                return at
-    return None
+def _closing(text: str, start: int) -> dict[int, int]:
+    """Say where each brace that opens is closed; one that is not is left out."""
+    found: dict[int, int] = {}
+    opened: list[int] = []
+    for brace in _BRACE.finditer(text, start):
+        if brace[0] == "{":
+            opened.append(brace.start())
+        elif opened:
+            found[opened.pop()] = brace.start()
+    return found

@@ -12,8 +12,9 @@ from typing import Any, Protocol
 
 from controlplane.observed.errors import Unreadable
 from controlplane.observed.values import Seen, SeenGateway, SeenProfile
-from esl.commands import (
-    Command,
+from esl.commands import Command
+from esl.errors import EventSocketError
+from esl.queries import (
     GatewayStatuses,
     GatewayStatusOf,
     GatewayVariable,
@@ -21,7 +22,6 @@ from esl.commands import (
     Profiles,
     ProfileStatusOf,
 )
-from esl.errors import EventSocketError
 from esl.status import GatewayStatus, ProfileStatus, ProfileSummary
 
 FINGERPRINT = "controlplane_fingerprint"

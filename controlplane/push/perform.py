@@ -11,9 +11,10 @@ from controlplane.push.policy import PushPolicy
 from controlplane.push.ports import Nodes
 from controlplane.push.touches import CacheKey
 from controlplane.push.watch import Ear, Watch
-from esl.commands import Command, GatewayStatuses, ProfileStatusOf, StoppingProfiles
+from esl.commands import Command
 from esl.errors import EventSocketError, UnknownProfile
 from esl.link import NodeEvent
+from esl.queries import GatewayStatuses, ProfileStatusOf, StoppingProfiles
 
 T = TypeVar("T")
 

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from controlplane.answers.errors import Unwritable
 from controlplane.push.errors import NotAnswering, NotRenderable, Refused
 from controlplane.push.ports import Answers, Nodes
-from esl.commands import Locate
 from esl.errors import CommandFailed, CommandTimeout
+from esl.queries import Locate
 
 DOCUMENT = "controlplane_probe.conf"
 

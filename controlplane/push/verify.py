@@ -14,8 +14,9 @@ from controlplane.push.plan import Act, Plan
 from controlplane.push.policy import PushPolicy
 from controlplane.push.ports import Ledger, Nodes
 from controlplane.push.watch import Ear
-from esl.commands import CheckAcl, StartGateway
+from esl.commands import StartGateway
 from esl.errors import EventSocketError
+from esl.queries import CheckAcl
 
 _CHECKS = 200
 """Most addresses that are tried on one list."""

@@ -6,8 +6,11 @@ from dataclasses import replace
 
 import pytest
 
+from controlplane.answers.answers import Answers
 from controlplane.answers.errors import BadLookup, Unanswerable
 from controlplane.answers.question import Question
+from controlplane.desired.catalog import Catalog
+from controlplane.desired.revisions import Revision
 from controlplane.desired.values import (
     GLOBAL,
     Acl,
@@ -300,6 +303,40 @@ def test_what_was_read_before_a_change_is_not_kept_after_it(ground: Ground, ques
         assert b'"one"' in old.body
         assert old.revision == before
         assert b'"two"' in (await state.ask(question)).body
+
+    run(ground, talk)
+
+
+def test_a_change_before_the_reading_begins_is_not_missed(ground: Ground) -> None:
+    """The rows that are known already are read before any others."""
+
+    async def talk(state: Living) -> None:
+        answers = Answers(state.way, ground.vault, lambda _: False)
+        answers.start(state.desired.catalog)
+        news: list[tuple[Revision, Catalog]] = []
+        state.desired.listen(lambda revision, catalog: news.append((revision, catalog)))
+        await state.put(replace(PROFILE, params=params(sip_port="5090")))
+        asked = asyncio.create_task(answers.answer("fs1", SOFIA))
+        # After the question was asked, and before what it set going begins.
+        asyncio.get_running_loop().call_soon(answers.changed, *news[0])
+        before, after = await asked, await answers.answer("fs1", SOFIA)
+        assert b"5080" in before.body
+        assert before.revision < after.revision
+        assert b"5090" in after.body
+
+    run(ground, talk)
+
+
+def test_a_domain_that_changes_while_its_user_is_looked_for(ground: Ground) -> None:
+    async def talk(state: Living) -> None:
+        hold = asyncio.Event()
+        state.way.after_reading.append(hold)
+        asked = asyncio.create_task(state.ask(asking.user("nobody")))
+        await state.way.reading.wait()
+        await state.put(replace(DOMAIN, params=params(dial_string="changed")))
+        hold.set()
+        assert b"changed" in (await asked).body
+        assert b"changed" in (await state.ask(asking.domain())).body
 
     run(ground, talk)
 

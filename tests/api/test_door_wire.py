@@ -151,6 +151,18 @@ def test_slow_senders_are_cut_and_the_rest_goes_on() -> None:
     asking(talk, patience=0.2)
 
 
+@pytest.mark.parametrize("ready", [True, False])
+def test_a_second_request_in_the_same_packet_must_come_in_time_too(ready: bool) -> None:
+    async def talk(place: Place) -> None:
+        if not ready:
+            place.known.at_once = None
+        whole = b"%s\r\n\r\n%s" % (HEAD.replace(b"5000", b"%d" % len(FORM)), FORM)
+        said = await cut(place.port, whole + HEAD + b"\r\n\r\nhostname=")
+        assert said.count(b"HTTP/1.1 ") == said.count(b"HTTP/1.1 200 ") == 1
+
+    asking(talk, patience=0.2)
+
+
 def test_a_body_without_credentials_is_refused_unread_and_its_sender_cut() -> None:
     async def talk(place: Place) -> None:
         said = await cut(

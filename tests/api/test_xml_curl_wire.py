@@ -218,6 +218,14 @@ def test_a_request_may_come_in_pieces(form: Callable[[XmlCurl], ASGIApp]) -> Non
 
 
 @FORMS
+def test_of_two_credentials_the_first_is_looked_at(form: Callable[[XmlCurl], ASGIApp]) -> None:
+    wrong = b"\r\nAuthorization: " + basic("fsuser", "wrong")
+    second = request(b"POST", FORM).replace(b"\r\n\r\n", wrong + b"\r\n\r\n")
+    first = request(b"POST", FORM).replace(b"Host: x", b"Host: x" + wrong)
+    assert said(second + first, until=b"wrong credentials\n", form=form).startswith(READY + b"HTTP/1.1 401 ")
+
+
+@FORMS
 @pytest.mark.parametrize(
     ("line", "reply"),
     [

@@ -7,6 +7,7 @@ import pytest
 from controlplane.answers.configuration import stored
 from controlplane.desired.checks import check, uniform
 from controlplane.desired.directives import NONE, Allowed
+from controlplane.desired.errors import Invalid
 from controlplane.desired.revisions import Author, ChangeSet
 from controlplane.desired.state import Desired
 from controlplane.desired.values import GLOBAL, Document, Noun
@@ -71,3 +72,15 @@ def test_the_setting_reaches_the_writer(store: Store, vault: Vault) -> None:
     assert asyncio.run(desired.commit(changes, Author("me"))) is not None
     (row,) = desired.catalog.documents.values()
     assert SET in row.value.xml
+
+
+def test_what_is_allowed_no_more_is_not_brought_back(store: Store, vault: Vault) -> None:
+    author = Author("me")
+    before = Desired.open(store, vault, Told(), ALL)
+    for inside in (EXEC, ""):
+        changes = ChangeSet((put(Noun.DOCUMENT, "x.conf", xml=document(inside).xml),))
+        assert asyncio.run(before.commit(changes, author)) is not None
+    desired = Desired.open(store, vault, Told(), PLAIN)
+    with pytest.raises(Invalid, match="runs a command"):
+        asyncio.run(desired.rollback(1, author))
+    assert asyncio.run(Desired.open(store, vault, Told(), ALL).rollback(1, author)) is not None

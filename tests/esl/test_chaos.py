@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import pytest
 
-from esl import commands
+from esl import commands, queries
 from esl.errors import EventSocketError
 from esl.fleet import Fleet
 from esl.link import LinkState
@@ -77,7 +77,7 @@ def test_every_command_gets_its_own_outcome_or_an_error(seed: int) -> None:
                     while answered is None:
                         await watch.state(LinkState.UP)
                         try:
-                            answered = await fleet.run("fs1", commands.GlobalVariable("v1"))
+                            answered = await fleet.run("fs1", queries.GlobalVariable("v1"))
                         except EventSocketError:
                             await asyncio.sleep(0)
                 assert answered == "is 1"

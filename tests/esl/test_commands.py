@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from esl import commands
+from esl import commands, queries
 from esl.commands import Command
 from esl.errors import CommandFailed, CommandRejected, TooSoon, UnexpectedReply, UnknownProfile
 from esl.status import GatewayStatus, ProfileStatus, ProfileSummary
@@ -21,22 +21,22 @@ FORMS: list[tuple[str, Callable[..., Command[Any]]]] = [
     (r"sofia profile (\S+) stop", commands.ProfileStop),
     (r"sofia profile (\S+) killgw (?!_all_)(\S+)", commands.KillGateway),
     (r"sofia profile (\S+) startgw (?!_all_)(\S+)", commands.StartGateway),
-    (r"sofia xmlstatus gateway", commands.GatewayStatuses),
-    (r"sofia xmlstatus gateway ([^\s:]+)", commands.GatewayStatusOf),
-    (r"sofia xmlstatus profile (\S+)", commands.ProfileStatusOf),
-    (r"sofia xmlstatus", commands.Profiles),
-    (r"sofia_gateway_data (\S+) ivar (\S+)", commands.GatewayVariable),
+    (r"sofia xmlstatus gateway", queries.GatewayStatuses),
+    (r"sofia xmlstatus gateway ([^\s:]+)", queries.GatewayStatusOf),
+    (r"sofia xmlstatus profile (\S+)", queries.ProfileStatusOf),
+    (r"sofia xmlstatus", queries.Profiles),
+    (r"sofia_gateway_data (\S+) ivar (\S+)", queries.GatewayVariable),
     (r"xml_flush_cache", commands.FlushAll),
     (r"xml_flush_cache (\S+) (\S+) (\S+)", commands.FlushUser),
-    (r"acl (\S+) (\S+)", commands.CheckAcl),
-    (r"xml_locate (\S+) (\S+) (\S+) (\S+)", commands.Locate),
+    (r"acl (\S+) (\S+)", queries.CheckAcl),
+    (r"xml_locate (\S+) (\S+) (\S+) (\S+)", queries.Locate),
     (r"load (\S+)", commands.LoadModule),
     (r"unload (\S+)", commands.UnloadModule),
     (r"reload (\S+)", commands.ReloadModule),
-    (r"module_exists (\S+)", commands.ModuleExists),
+    (r"module_exists (\S+)", queries.ModuleExists),
     (r"callcenter_config queue reload (\S+)", commands.CallcenterQueueReload),
-    (r"global_getvar (\S+)", commands.GlobalVariable),
-    (r"version", commands.Version),
+    (r"global_getvar (\S+)", queries.GlobalVariable),
+    (r"version", queries.Version),
 ]
 
 
@@ -127,28 +127,28 @@ def test_a_recorded_reply_reads_as_what_it_means(line: str, reply: str) -> None:
 # --- replies that are not recorded ---------------------------------------------------------------
 
 KNOWN: list[tuple[Command[Any], str, object]] = [
-    (commands.GatewayVariable("gw-ok", "controlplane_fingerprint"), "abc123", "abc123"),
-    (commands.GatewayVariable("gw-ok", "controlplane_fingerprint"), "-ERR no reply\n", None),
-    (commands.ModuleExists("mod_sofia"), "true", True),
-    (commands.ModuleExists("mod_sofia"), "false", False),
+    (queries.GatewayVariable("gw-ok", "controlplane_fingerprint"), "abc123", "abc123"),
+    (queries.GatewayVariable("gw-ok", "controlplane_fingerprint"), "-ERR no reply\n", None),
+    (queries.ModuleExists("mod_sofia"), "true", True),
+    (queries.ModuleExists("mod_sofia"), "false", False),
     (commands.UnloadModule("mod_fifo"), "+OK\n", None),
     (commands.LoadModule("mod_fifo"), "+OK Reloading XML\n+OK\n", None),
     # It was not loaded before, and is now: what was wanted.
     (commands.ReloadModule("mod_fifo"), "-ERR unloading module [No such module!]\n+OK module loaded\n", None),
     (commands.FlushUser("id", "1000", "example.com"), "+OK cleared 12 entries\n", 12),
     (
-        commands.Version(),
+        queries.Version(),
         "FreeSWITCH Version 1.10.12-release (64bit)\n",
         "FreeSWITCH Version 1.10.12-release (64bit)",
     ),
-    (commands.Profiles(), '<?xml version="1.0" encoding="ISO-8859-1"?>\n<profiles>\n</profiles>\n', ()),
+    (queries.Profiles(), '<?xml version="1.0" encoding="ISO-8859-1"?>\n<profiles>\n</profiles>\n', ()),
     (
-        commands.GatewayStatuses(),
+        queries.GatewayStatuses(),
         '<?xml version="1.0" encoding="ISO-8859-1"?>\n<gateways>\n</gateways>\n',
         (),
     ),
     (
-        commands.StoppingProfiles(),
+        queries.StoppingProfiles(),
         '{"profiles":{"a.example":{"status":{"type":"alias","state":"ALIASED"}},'
         '"external":{"status":{"type":"profile","state":"DOWN"}},'
         '"internal":{"status":{"type":"profile","state":"RUNNING"}}}}',
@@ -172,22 +172,22 @@ EVERY: list[Command[Any]] = [
     commands.ProfileStop("internal"),
     commands.KillGateway("external", "gw-ok"),
     commands.StartGateway("external", "gw-ok"),
-    commands.GatewayVariable("gw-ok", "name"),
-    commands.GatewayStatuses(),
-    commands.GatewayStatusOf("gw-ok"),
-    commands.ProfileStatusOf("internal"),
-    commands.Profiles(),
-    commands.StoppingProfiles(),
+    queries.GatewayVariable("gw-ok", "name"),
+    queries.GatewayStatuses(),
+    queries.GatewayStatusOf("gw-ok"),
+    queries.ProfileStatusOf("internal"),
+    queries.Profiles(),
+    queries.StoppingProfiles(),
     commands.FlushUser("id", "1000", "example.com"),
     commands.FlushAll(),
-    commands.CheckAcl("192.0.2.5", "lan"),
-    commands.Locate("configuration", "configuration", "name", "acl.conf"),
+    queries.CheckAcl("192.0.2.5", "lan"),
+    queries.Locate("configuration", "configuration", "name", "acl.conf"),
     commands.LoadModule("mod_fifo"),
     commands.UnloadModule("mod_fifo"),
     commands.ReloadModule("mod_fifo"),
-    commands.ModuleExists("mod_fifo"),
+    queries.ModuleExists("mod_fifo"),
     commands.CallcenterQueueReload("support@default"),
-    commands.Version(),
+    queries.Version(),
 ]
 
 
@@ -196,14 +196,14 @@ EVERY: list[Command[Any]] = [
     "reply", ["-ERR x Command not found!\n", "-ERR permission denied\n", "USAGE: ...\n", "+OK", ""]
 )
 def test_no_command_takes_a_foreign_reply_for_success(command: Command[Any], reply: str) -> None:
-    honest = (commands.GatewayVariable, commands.Version)  # free text is what they answer
+    honest = (queries.GatewayVariable, queries.Version)  # free text is what they answer
     if reply == "+OK" and isinstance(
         command, commands.CallcenterQueueReload | commands.LoadModule | commands.UnloadModule
     ):
         return
     if isinstance(command, honest) and not reply.startswith("-ERR") and reply:
         return
-    if isinstance(command, commands.GatewayVariable) and not reply:
+    if isinstance(command, queries.GatewayVariable) and not reply:
         return
     with pytest.raises(CommandFailed):
         command.read(reply)
@@ -228,15 +228,15 @@ def test_an_incomplete_list_is_no_list() -> None:
     )
     for cut in (len(whole) // 2, len(whole) - len("</gateways>\n")):
         with pytest.raises(UnexpectedReply):
-            commands.GatewayStatuses().read(whole[:cut])
+            queries.GatewayStatuses().read(whole[:cut])
     listing = next(reply for line, reply in RECORDED if line == "sofia xmlstatus")
     with pytest.raises(UnexpectedReply):
-        commands.Profiles().read(listing[: len(listing) // 2])
+        queries.Profiles().read(listing[: len(listing) // 2])
 
 
 def test_the_list_of_profiles_is_read_while_registrations_are_retried() -> None:
     listing = next(reply for line, reply in RECORDED if line == "sofia xmlstatus" and "(retry:" in reply)
-    assert commands.Profiles().read(listing) == (
+    assert queries.Profiles().read(listing) == (
         ProfileSummary("external", "RUNNING", True, "sip:mod_sofia@127.0.0.1:15080"),
         ProfileSummary("internal", "RUNNING", True, "sip:mod_sofia@127.0.0.1:15060"),
     )
@@ -264,28 +264,28 @@ WORDS: list[Callable[[str], Command[Any]]] = [
     commands.ProfileStart,
     commands.ProfileRestart,
     commands.ProfileStop,
-    commands.ProfileStatusOf,
-    commands.ModuleExists,
+    queries.ProfileStatusOf,
+    queries.ModuleExists,
     commands.LoadModule,
     commands.UnloadModule,
     commands.ReloadModule,
     commands.CallcenterQueueReload,
-    commands.GlobalVariable,
-    commands.GatewayStatusOf,
+    queries.GlobalVariable,
+    queries.GatewayStatusOf,
     lambda word: commands.KillGateway(word, "gw"),
     lambda word: commands.KillGateway("internal", word),
     lambda word: commands.StartGateway(word, "gw"),
     lambda word: commands.StartGateway("internal", word),
-    lambda word: commands.GatewayVariable(word, "name"),
-    lambda word: commands.GatewayVariable("gw", word),
+    lambda word: queries.GatewayVariable(word, "name"),
+    lambda word: queries.GatewayVariable("gw", word),
     lambda word: commands.FlushUser(word, "1000", "example.com"),
     lambda word: commands.FlushUser("id", word, "example.com"),
     lambda word: commands.FlushUser("id", "1000", word),
-    lambda word: commands.CheckAcl("192.0.2.1", word),
-    lambda word: commands.Locate(word, "t", "n", "v"),
-    lambda word: commands.Locate("s", word, "n", "v"),
-    lambda word: commands.Locate("s", "t", word, "v"),
-    lambda word: commands.Locate("s", "t", "n", word),
+    lambda word: queries.CheckAcl("192.0.2.1", word),
+    lambda word: queries.Locate(word, "t", "n", "v"),
+    lambda word: queries.Locate("s", word, "n", "v"),
+    lambda word: queries.Locate("s", "t", word, "v"),
+    lambda word: queries.Locate("s", "t", "n", word),
 ]
 
 
@@ -315,13 +315,13 @@ def test_gateways_are_named_as_freeswitch_names_them(name: str) -> None:
 
 @pytest.mark.parametrize("address", ["192.0.2.5", "2001:db8::1"])
 def test_an_address_is_one(address: str) -> None:
-    assert commands.CheckAcl(address, "lan").line == f"acl {address} lan"
+    assert queries.CheckAcl(address, "lan").line == f"acl {address} lan"
 
 
 @pytest.mark.parametrize("address", ["192.0.2", "lan", "192.0.2.5 lan2", "fe80::1%a b", "192.0.2.0/24", ""])
 def test_no_other_thing_is_an_address(address: str) -> None:
     with pytest.raises(CommandRejected):
-        commands.CheckAcl(address, "lan")
+        queries.CheckAcl(address, "lan")
 
 
 @pytest.mark.parametrize("text", ["a\nb", "a\rb", "a\0b", "", "  ", "x" * 8193, "\ud800"])

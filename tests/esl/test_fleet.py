@@ -7,7 +7,7 @@ from itertools import repeat
 
 import pytest
 
-from esl import commands
+from esl import commands, queries
 from esl.errors import (
     AccessDenied,
     AuthenticationFailed,
@@ -68,7 +68,7 @@ def test_commands_of_both_kinds_are_answered() -> None:
         async with scripted() as node, fleet_of(node) as (fleet, _):
             node.api["acl 192.0.2.5 lan"] = "true"
             node.api["sofia profile internal rescan"] = "Reload XML [Success]\n+OK scan complete\n"
-            assert await fleet.run("fs1", commands.CheckAcl("192.0.2.5", "lan")) is True
+            assert await fleet.run("fs1", queries.CheckAcl("192.0.2.5", "lan")) is True
             await fleet.run("fs1", commands.ProfileRescan("internal"))
             assert node.received[-1].startswith("bgapi sofia profile internal rescan\nJob-UUID: ")
             with pytest.raises(CommandFailed) as failed:
@@ -85,7 +85,7 @@ def test_replies_of_concurrent_commands_are_not_mixed() -> None:
         async with scripted() as node, fleet_of(node) as (fleet, _):
             node.api |= {f"global_getvar v{index}": f"{index}" for index in range(200)}
             both = [
-                *(fleet.run("fs1", commands.GlobalVariable(f"v{index}")) for index in range(200)),
+                *(fleet.run("fs1", queries.GlobalVariable(f"v{index}")) for index in range(200)),
                 *(
                     fleet.run("fs1", commands.BackgroundApi(f"global_getvar v{index}"))
                     for index in range(200)
@@ -108,10 +108,10 @@ def test_a_batch_is_answered_in_order_with_errors_in_place() -> None:
             outcomes = await fleet.run_many(
                 "fs1",
                 [
-                    commands.GlobalVariable("a"),
-                    commands.ModuleExists("mod_x"),
+                    queries.GlobalVariable("a"),
+                    queries.ModuleExists("mod_x"),
                     commands.ReloadXml(),
-                    commands.GlobalVariable("b"),
+                    queries.GlobalVariable("b"),
                 ],
             )
             assert outcomes[0] == "1"
@@ -120,7 +120,7 @@ def test_a_batch_is_answered_in_order_with_errors_in_place() -> None:
             assert await fleet.run_many("fs1", []) == []
             assert all(
                 isinstance(each, NotConnected)
-                for each in await fleet.run_many("fs9", [commands.GlobalVariable("a")] * 3)
+                for each in await fleet.run_many("fs9", [queries.GlobalVariable("a")] * 3)
             )
 
     asyncio.run(main())
@@ -130,9 +130,9 @@ def test_an_unanswered_api_drops_the_connection_and_fails_the_rest() -> None:
     async def main() -> None:
         async with scripted() as node, fleet_of(node) as (fleet, watch):
             node.silent.add("api global_getvar slow")
-            slow = asyncio.create_task(fleet.run("fs1", commands.GlobalVariable("slow"), timeout=0.1))
+            slow = asyncio.create_task(fleet.run("fs1", queries.GlobalVariable("slow"), timeout=0.1))
             node.silent.add("api global_getvar behind")
-            behind = asyncio.create_task(fleet.run("fs1", commands.GlobalVariable("behind")))
+            behind = asyncio.create_task(fleet.run("fs1", queries.GlobalVariable("behind")))
             with pytest.raises(CommandTimeout):
                 await slow
             with pytest.raises(ConnectionLost, match="not answered in time"):
@@ -153,7 +153,7 @@ def test_a_late_job_leaves_the_connection_alone() -> None:
                 await fleet.run("fs1", commands.ReloadAcl(), timeout=0.05)
             node.job_gate["reloadacl"].set()
             await fleet.run("fs1", commands.ReloadAcl())
-            assert await fleet.run("fs1", commands.GlobalVariable("a")) == "1"
+            assert await fleet.run("fs1", queries.GlobalVariable("a")) == "1"
             assert node.accepted == 1
             assert len(watch.links) == 2
 
@@ -166,7 +166,7 @@ def test_a_cut_connection_fails_what_is_under_way_and_comes_back() -> None:
             node.silent |= {"api global_getvar a", "reloadacl"}
             under_way = [
                 asyncio.create_task(fleet.run("fs1", commands.ReloadAcl())),
-                asyncio.create_task(fleet.run("fs1", commands.GlobalVariable("a"))),
+                asyncio.create_task(fleet.run("fs1", queries.GlobalVariable("a"))),
             ]
             await node.heard(2 + 3)
             node.core_uuid = "core-2"
@@ -378,7 +378,7 @@ def test_a_cancelled_caller_does_not_disturb_the_others() -> None:
             await node.heard(4)
             gone.cancel()
             node.job_gate["reloadacl"].set()
-            assert await fleet.run("fs1", commands.GlobalVariable("a")) == "1"
+            assert await fleet.run("fs1", queries.GlobalVariable("a")) == "1"
 
     asyncio.run(main())
 
@@ -398,7 +398,7 @@ def test_a_callback_that_fails_does_not_stop_the_next(caplog: pytest.LogCaptureF
                 await watch.state(LinkState.UP)
                 node.event("HEARTBEAT")
                 node.api["global_getvar a"] = "1"
-                assert await fleet.run("fs1", commands.GlobalVariable("a")) == "1"
+                assert await fleet.run("fs1", queries.GlobalVariable("a")) == "1"
             finally:
                 await fleet.stop(3)
 
@@ -431,9 +431,7 @@ def test_many_nodes_are_taken_in_at_a_bounded_rate() -> None:
             await watch.until(lambda: sum(link.state is LinkState.UP for link in fleet.links()) == 60)
             assert time.monotonic() - began >= 59 / 400
             node.api["global_getvar a"] = "1"
-            outcomes = await asyncio.gather(
-                *(fleet.run(name, commands.GlobalVariable("a")) for name in names)
-            )
+            outcomes = await asyncio.gather(*(fleet.run(name, queries.GlobalVariable("a")) for name in names))
             assert outcomes == ["1"] * 60
             # All of them vanish, and come back.
             node.cut()
@@ -471,7 +469,7 @@ def test_two_fleets_do_not_know_of_each_other() -> None:
         async with scripted() as node, fleet_of(node) as (one, _), fleet_of(node) as (two, _):
             node.api["global_getvar a"] = "1"
             await one.stop()
-            assert await two.run("fs1", commands.GlobalVariable("a")) == "1"
+            assert await two.run("fs1", queries.GlobalVariable("a")) == "1"
 
     asyncio.run(main())
 
@@ -507,7 +505,7 @@ def test_a_command_of_others_making_is_checked_too() -> None:
             with pytest.raises(CommandRejected):
                 await fleet.run("fs1", Smuggler())
             node.api["global_getvar a"] = "1"
-            assert await fleet.run("fs1", commands.GlobalVariable("a")) == "1"
+            assert await fleet.run("fs1", queries.GlobalVariable("a")) == "1"
             assert node.received[before:] == ["api global_getvar a"]
 
     asyncio.run(main())
@@ -542,7 +540,7 @@ def test_replies_out_of_step_end_the_connection(answer: bytes) -> None:
                 return False
 
             node.on_line = shifted
-            [outcome] = await fleet.run_many("fs1", [commands.GlobalVariable("a")])
+            [outcome] = await fleet.run_many("fs1", [queries.GlobalVariable("a")])
             assert outcome == "x" or isinstance(outcome, ConnectionLost)
             down = await watch.state(LinkState.DOWN)
             assert "out of step" in down.reason or "no command" in down.reason

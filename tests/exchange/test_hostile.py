@@ -3,9 +3,13 @@ from pathlib import Path
 
 import pytest
 
-from controlplane.exchange import Refused, read_folder
+from controlplane.exchange import Refused, read_folder, tree
 from controlplane.exchange import files as bounds
 from tests.exchange.folders import document, folder, include
+
+
+def variable(name: str, value: str) -> str:
+    return f'<X-PRE-PROCESS cmd="set" data="{name}={value}"/>'
 
 
 def refusal(root: Path) -> str:
@@ -90,6 +94,48 @@ def test_a_variable_that_doubles(tmp_path: Path) -> None:
     assert "freeswitch.xml:16: the variable v grows longer" in refusal(
         folder(tmp_path, freeswitch=document(dialplan=sets))
     )
+
+
+@pytest.mark.parametrize(
+    ("more", "inside"),
+    [
+        # What changes is put in line by line, what does not once the tree stands.
+        (f"{variable('v', 'y')}\n", "dialplan"),
+        ("", "dialplan"),
+        ("", "directory"),
+    ],
+)
+def test_variables_that_grow_out_of_all_measure(tmp_path: Path, more: str, inside: str) -> None:
+    name = "$${v}" * 3000
+    elements = {
+        "dialplan": f'<context name="{name}"/>',
+        "directory": f'<domain name="d"><params><param name="a" value="{name}"/></params></domain>',
+    }
+    sets = f"{more}{variable('v', 'x' * 60_000)}\n"
+    root = folder(tmp_path, freeswitch=document(**{inside: f"{sets}{elements[inside]}"}))
+    assert refusal(root).startswith(
+        f"freeswitch.xml:{5 if more else 4}: variables come to more than 134217728 "
+    )
+
+
+def test_many_variables_that_grow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tree, "LARGEST_TEXT", 5000)
+    params = '<param name="a" value="$${v}"/>\n' * 60
+    domain = f'<domain name="d">\n<params>\n{params}</params>\n</domain>'
+    root = folder(tmp_path, freeswitch=document(directory=f"{variable('v', 'x' * 105)}\n{domain}"))
+    assert refusal(root) == "freeswitch.xml:56: all variables put in come to more than 5000 characters"
+
+
+def test_braces_that_never_close_cost_no_more_than_others(tmp_path: Path) -> None:
+    """A look at all that follows, for each of them, would take for ever."""
+    root = folder(tmp_path, freeswitch=document(dialplan="<!-- {} -->".format("$${" * 1_000_000)))
+    assert read_folder(root).rows == ()
+
+
+def test_what_a_command_is_given_is_not_told(tmp_path: Path) -> None:
+    exec_ = '<X-PRE-PROCESS cmd="exec" data="curl -u fs1:hush http://192.0.2.1/"/>'
+    (note,) = read_folder(folder(tmp_path, freeswitch=document(dialplan=exec_))).notes
+    assert note.reason == "exec is never run here: 'curl' is the switch's to find out"
 
 
 def test_not_utf_8(tmp_path: Path) -> None:

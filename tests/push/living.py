@@ -30,9 +30,10 @@ from controlplane.push.findings import page
 from controlplane.push.queue import Ended, Push
 from controlplane.reconcile import Mode, ReconcilePolicy, Reconciler, Subject
 from controlplane.store import Store, Vault
-from esl.commands import Command, GatewayVariable
+from esl.commands import Command
 from esl.fleet import Fleet
 from esl.link import Link, LinkPolicy, LinkState, NodeEvent
+from esl.queries import GatewayVariable
 from esl.switch import Switch, SwitchConfig, running
 from tests.desired.house import AUTHOR, put
 

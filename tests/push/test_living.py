@@ -8,7 +8,7 @@ from controlplane.desired.revisions import Delete, Put
 from controlplane.desired.values import Key, Noun
 from controlplane.push.queue import State
 from controlplane.store import Vault
-from esl.commands import Version
+from esl.queries import Version
 from tests.desired.house import put
 from tests.push.living import EXTERNAL, INTERNAL, POLICY, World, gateway, until, world
 from tests.push.loop import asynchronous
