@@ -42,7 +42,7 @@ def wrong_directive(element: etree._Element, allowed: Allowed) -> str | None:
     """Say why a directive may not stand, or None."""
     found = directive(element)
     if not allowed.preprocessor:
-        return "holds X-PRE-PROCESS, which FreeSWITCH's preprocessor acts upon: allow_preprocessor in [documents] is off"
+        return "holds X-PRE-PROCESS, which FreeSWITCH acts upon: allow_preprocessor in [documents] is off"
     if found.command in _RUNNING and not allowed.exec:
         return f"holds X-PRE-PROCESS {found.command}, which runs a command: allow_exec in [documents] is off"
     if found.command not in _PLAIN | _RUNNING:
