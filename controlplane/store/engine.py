@@ -121,7 +121,7 @@ class Store:
 
 
 def _yield_to_lookups() -> None:
-    """Have the event loop's thread go first: with both cores busy it halves what a lookup waits at worst.
+    """Have the event loop's thread go first: with both cores busy the slowest lookups took a third less so.
 
     On Linux alone a priority is a thread's own (setpriority(2), "C library/kernel differences").
     """
