@@ -153,7 +153,10 @@ def change(
         if _SECRET.search(key):
             complain(f"warning: {key} now stands in the shell's history; --secret {key} asks for it unseen")
     if secret is not None:
-        values.append((secret, _ask(secret)))
+        key, equals, _ = secret.partition("=")
+        if equals:
+            raise Failure(f"--secret takes a name only, the value is asked for: --secret {key}")
+        values.append((key, _ask(key)))
     if not values:
         raise Failure("nothing to set: give KEY=VALUE, or --secret KEY")
     stands = call.client.get(path, {"scope": scope})
@@ -230,7 +233,10 @@ def _set_param(params: list[Json], key: str, value: str) -> None:
 
 
 def _ask(key: str) -> str:
-    return ask_unseen(key) if sys.stdin.isatty() else sys.stdin.readline().rstrip("\r\n")
+    value = ask_unseen(key) if sys.stdin.isatty() else sys.stdin.readline().rstrip("\r\n")
+    if not value:
+        raise Failure(f"nothing was given for {key}")
+    return value
 
 
 def _read_json(file: str) -> Any:

@@ -85,6 +85,19 @@ def test_a_secret_is_set_from_standard_input_and_shown_nowhere(control: Control)
         assert "marker-new" not in text
 
 
+def test_a_secret_is_given_apart_from_its_name_and_is_not_empty(control: Control) -> None:
+    put(control, "profile", "asking", {"params": {"context": "public"}})
+    put(control, "gateway", "asking", {"profile": "asking", "params": {"proxy": "a", "password": "old"}})
+    before = control.json("get", "gateway", "asking")
+    beside = control("set", "gateway", "asking", "--secret", "password=marker-typed", stdin="marker-piped\n")
+    assert (beside.exit_code, "takes a name only" in beside.stderr) == (2, True)
+    assert "marker" not in beside.output
+    for empty in ("", "\n"):
+        nothing = control("set", "gateway", "asking", "--secret", "password", stdin=empty)
+        assert (nothing.exit_code, "nothing was given" in nothing.stderr) == (2, True)
+    assert control.json("get", "gateway", "asking") == before
+
+
 def test_set_is_refused_when_somebody_was_first(control: Control) -> None:
     put(control, "profile", "raced", {"params": {"context": "a"}})
     stale = control.done("get", "profile", "raced")
