@@ -112,6 +112,19 @@ def confirmed(question: str) -> bool:
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
+def agree(what: str, question: str, otherwise: str, *, yes: bool) -> None:
+    """Say what is about to be and go on only after a yes; `yes`: it was said already.
+
+    Raises Failure: `otherwise` after a no, and when nobody is there to be asked.
+    """
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise Failure(f"{what}: say --yes")
+    if not confirmed(f"{what}. {question}"):
+        raise Failure(otherwise, Code.NODE_FAILED)
+
+
 def _token(path: Path | None) -> str:
     token = read_secret(path) if path is not None else os.environ.get(TOKEN_VARIABLE, "")
     if not token:

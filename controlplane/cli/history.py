@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from controlplane.cli.client import Json
-from controlplane.cli.command import Call, command
+from controlplane.cli.command import Call, agree, command
 from controlplane.cli.failure import Code
 from controlplane.cli.landing import Reason, Wait, landed
 from controlplane.cli.output import Column, moment
@@ -51,10 +51,16 @@ def revisions(
 def rollback(
     call: Call,
     number: Annotated[int, typer.Argument(metavar="N")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     reason: Reason = None,
     wait: Wait = None,
 ) -> Code:
-    """Bring everything, passwords included, back to what it was at a revision: a new revision."""
+    """Bring everything, passwords included, back to what it was at a revision: a new revision.
+
+    That is asked about first.
+    """
+    what = f"everything goes back to revision {number}, passwords included"
+    agree(what, "Roll back?", "nothing is rolled back", yes=yes)
     told = call.client.send("POST", f"/revisions/{number}/rollback", params={"reason": reason})
     return landed(call, f"back to revision {number}", told, wait)
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from controlplane.cli.client import Json, below
-from controlplane.cli.command import Call, ask_unseen, command, confirmed, read_text
+from controlplane.cli.command import Call, agree, ask_unseen, command, read_text
 from controlplane.cli.failure import Code, Failure
 from controlplane.cli.landing import Reason, Wait, landed
 from controlplane.cli.output import Column, complain
@@ -185,12 +185,9 @@ def delete(
     below_it = [each for each in NOUNS if each.parent == noun.plural]
     first = {"limit": 1, "scope": scope}
     holds = [each.plural for each in below_it if call.client.get(each.collection(name), first)["items"]]
-    if holds and not yes:
-        what = " and ".join(holds)
-        if not sys.stdin.isatty():
-            raise Failure(f"{noun.word} {name} holds {what}, which go with it: say --yes")
-        if not confirmed(f"{noun.word} {name} holds {what}, which go with it. Delete them all?"):
-            raise Failure("nothing is deleted", Code.NODE_FAILED)
+    if holds:
+        what = f"{noun.word} {name} holds {' and '.join(holds)}, which go with it"
+        agree(what, "Delete them all?", "nothing is deleted", yes=yes)
     told = call.client.send("DELETE", noun.item(name), params={"scope": scope, "reason": reason})
     return landed(call, f"{noun.word} {name} is removed", told, wait)
 

@@ -6,6 +6,7 @@ import pytest
 from controlplane.cli import client
 from tests.api.examples import EXAMPLES
 from tests.cli.program import Control
+from tests.cli.terminal import typing
 
 
 def named(path: str) -> tuple[str, str]:
@@ -179,9 +180,18 @@ def test_rollback_brings_back_what_was_deleted(control: Control) -> None:
     put(control, "profile", "back", {"params": {"context": "a"}})
     number = control.json("revisions")["items"][0]["number"]
     control.done("delete", "profile", "back")
-    assert "revision" in control.done("rollback", str(number))
+    unasked = control("rollback", str(number))
+    assert unasked.exit_code == 2
+    assert f"everything goes back to revision {number}, passwords included: say --yes" in unasked.stderr
+    environment = {"CONTROLPLANE_URL": control.operators, "CONTROLPLANE_TOKEN": control.token}
+    with typing("rollback", str(number), environment=environment) as terminal:
+        terminal.expect(f"back to revision {number}")
+        terminal.type("n")
+        assert terminal.code() == 1
+    assert control("get", "profile", "back").exit_code == 2
+    assert "revision" in control.done("rollback", str(number), "--yes")
     assert control.json("get", "profile", "back")["params"] == [{"name": "context", "value": "a"}]
-    assert control("rollback", "999999").exit_code == 2
+    assert "no revision 999999" in control("rollback", "999999", "--yes").stderr
 
 
 def put(control: Control, noun: str, name: str, body: object) -> None:
