@@ -96,12 +96,9 @@ def adopt(
 ) -> Code:
     """Manage the node from now on. Shows first what would be sent to it and what is not ours, and asks."""
     if not yes:
+        _show(call, name, call.client.get(below("nodes", name, "plan")))
         if not sys.stdin.isatty():
-            raise Failure("nobody is there to be asked: say --yes")
-        plan = call.client.get(below("nodes", name, "plan"))
-        call.out.table(STEPS, plan["steps"], empty=f"nothing would be sent to {name}")
-        if plan["held"]:
-            call.out.table(HELD, plan["held"])
+            raise Failure(f"{name} is not adopted, for nobody is there to be asked: say --yes")
         if not confirmed(f"adopt {name}?"):
             raise Failure(f"{name} was not adopted", Code.NODE_FAILED)
     told = call.client.send("POST", below("nodes", name, "adopt"))
@@ -130,6 +127,15 @@ def retire(call: Call, name: Name) -> Code:
     """Let only the newest one stand, once the node uses it."""
     told = call.client.send("DELETE", below("nodes", name, "lookup-passwords"))
     return landed(call, f"node {name} has one password", told, None)
+
+
+def _show(call: Call, name: str, plan: Json) -> None:
+    if call.out.as_json:
+        call.out.document(plan)
+        return
+    call.out.table(STEPS, plan["steps"], empty=f"nothing would be sent to {name}")
+    if plan["held"]:
+        call.out.table(HELD, plan["held"])
 
 
 def _password(name: str, path: Path | None) -> str:

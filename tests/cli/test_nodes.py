@@ -156,7 +156,11 @@ def test_lookup_passwords_are_renewed_and_retired(control: Control) -> None:
 
 def test_a_node_is_adopted_only_after_its_plan_got_a_yes(control: Control, switch: Switch) -> None:
     put(control, "gateway", "late", gateway("x"))
-    assert control("node", "adopt", "fs1").exit_code == 2
+    unasked = control("node", "adopt", "fs1")
+    assert (unasked.exit_code, "say --yes" in unasked.stderr) == (2, True)
+    assert "sofia profile external startgw late" in unasked.stdout
+    plan = json.loads(control("node", "adopt", "fs1", "--json").stdout)
+    assert "sofia profile external startgw late" in [step["command"] for step in plan["steps"]]
     with typing("node", "adopt", "fs1", environment=speaking(control)) as terminal:
         terminal.expect("adopt fs1?")
         assert "sofia profile external startgw late" in terminal.screen
