@@ -54,10 +54,11 @@ NOUNS = (
     Noun("variable", "variables", ("name", "scope", "value")),
 )
 
-# Fields that say which row it is, and those that are numbers.
+# Fields that say which row it is, and those that are numbers, and true or false.
 _KEYS = {"name", "scope", "domain", "version", "revision", "mode", "params", "variables"}
 _SECRET = re.compile("pass(word|wd)|secret|a1-hash", re.IGNORECASE)
 _NUMBERS = {"port", "position", "cacheable"}
+_TRUTHS = {"hash_passwords"}
 
 
 def _noun(text: str) -> Noun:
@@ -150,7 +151,7 @@ def change(
     path = noun.item(name)
     values = [_pair(each) for each in params or ()]
     for key, _ in values:
-        if _SECRET.search(key):
+        if _SECRET.search(key) and key not in _TRUTHS:
             complain(f"warning: {key} now stands in the shell's history; --secret {key} asks for it unseen")
     if secret is not None:
         key, equals, _ = secret.partition("=")
@@ -211,6 +212,8 @@ def _set(row: Json, key: str, value: str) -> None:
             raise Failure(f"{key} has parts: change it with `get`, an editor and `put`")
         case _ if key in _NUMBERS & row.keys() and value.isdecimal():
             row[key] = int(value)
+        case _ if key in _TRUTHS & row.keys() and value in ("true", "false"):
+            row[key] = value == "true"
         case _ if key in row:
             row[key] = value or None
         case _ if "params" in row:

@@ -70,6 +70,17 @@ def test_set_changes_a_nouns_own_fields_too(control: Control) -> None:
     put(control, "domain", "own.example", {})
     control.done("set", "domain", "own.example", "cacheable=60000", "dial-string=x")
     assert control.json("get", "domain", "own.example")["cacheable"] == 60000
+    put(control, "user", "own.example/1", {"params": {"password": "x"}})
+    for noun, name in (("domain", "own.example"), ("user", "own.example/1")):
+        for said, kept in (("true", True), ("false", False)):
+            changed = control("set", noun, name, f"hash_passwords={said}")
+            assert (changed.exit_code, changed.stderr) == (0, "")
+            assert control.json("get", noun, name)["hash_passwords"] is kept
+    control.done("set", "user", "own.example/1", "hash_passwords=")
+    assert control.json("get", "user", "own.example/1")["hash_passwords"] is None
+    neither = control("set", "domain", "own.example", "hash_passwords=perhaps")
+    assert (neither.exit_code, "hash_passwords: Input should be a valid bool" in neither.stderr) == (2, True)
+    assert "history" in control("set", "user", "own.example/1", "password=y").stderr
     control.done("delete", "node", "own")
 
 
