@@ -11,6 +11,7 @@ from controlplane.cli.client import Json, below
 from controlplane.cli.command import Call, ask_unseen, command, confirmed, group, read_secret
 from controlplane.cli.failure import Code, Failure
 from controlplane.cli.landing import Reason, Wait, landed
+from controlplane.cli.nouns import NODE, delete
 from controlplane.cli.output import Column
 
 PASSWORD_VARIABLE = "CONTROLPLANE_NODE_PASSWORD"  # noqa: S105 - its name
@@ -111,10 +112,14 @@ def observe(call: Call, name: Name) -> Code:
     return landed(call, f"{name} is observed", told, None)
 
 
-def remove(call: Call, name: Name, reason: Reason = None) -> Code:
-    """Let the node go: it is answered and commanded no more."""
-    told = call.client.send("DELETE", below("nodes", name), params={"reason": reason})
-    return landed(call, f"node {name} is removed", told, None)
+def remove(
+    call: Call,
+    name: Name,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    reason: Reason = None,
+) -> Code:
+    """Let the node go, as `delete node` does: it is answered and commanded no more."""
+    return delete(call, NODE, name, yes=yes, reason=reason)
 
 
 def renew(call: Call, name: Name) -> None:

@@ -38,8 +38,9 @@ class Noun:
         return self.collection(parent) + below(own) if self.parent else below(self.plural, name)
 
 
+NODE = Noun("node", "nodes", ("name", "switchname", "host", "port", "groups", "mode"))
 NOUNS = (
-    Noun("node", "nodes", ("name", "switchname", "host", "port", "groups", "mode")),
+    NODE,
     Noun("domain", "domains", ("name", "scope", "cacheable")),
     Noun("group", "groups", ("name", "domain", "scope"), parent="domains"),
     Noun("user", "users", ("name", "domain", "number_alias", "groups", "cidr"), parent="domains"),
@@ -177,18 +178,20 @@ def delete(
     call: Call,
     noun: NounArgument,
     name: Name,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask about what stands under it.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     scope: Scope = None,
     reason: Reason = None,
     wait: Wait = None,
 ) -> Code:
-    """Delete one, and what stands under it: that is asked about first."""
+    """Delete one, and what stands under it: that is asked about first, and so is a node."""
     below_it = [each for each in NOUNS if each.parent == noun.plural]
     first = {"limit": 1, "scope": scope}
     holds = [each.plural for each in below_it if call.client.get(each.collection(name), first)["items"]]
     if holds:
         what = f"{noun.word} {name} holds {' and '.join(holds)}, which go with it"
         agree(what, "Delete them all?", "nothing is deleted", yes=yes)
+    elif noun is NODE:
+        agree(f"node {name} is answered and commanded no more", "Delete it?", "nothing is deleted", yes=yes)
     told = call.client.send("DELETE", noun.item(name), params={"scope": scope, "reason": reason})
     return landed(call, f"{noun.word} {name} is removed", told, wait)
 

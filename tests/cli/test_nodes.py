@@ -175,7 +175,15 @@ def test_a_node_is_adopted_only_after_its_plan_got_a_yes(control: Control, switc
     assert "late" in switch.gateways
     control.done("node", "observe", "fs1")
     assert status(control)["mode"] == "observing"
-    control.done("node", "remove", "fs1")
+    for words in (("node", "remove"), ("delete", "node")):
+        unasked = control(*words, "fs1")
+        assert (unasked.exit_code, "commanded no more: say --yes" in unasked.stderr) == (2, True)
+        with typing(*words, "fs1", environment=speaking(control)) as terminal:
+            terminal.expect("Delete it?")
+            terminal.type("n")
+            assert terminal.code() == 1
+    assert status(control)["mode"] == "observing"
+    control.done("node", "remove", "fs1", "--yes")
     assert control.json("nodes")["items"] == []
 
 

@@ -32,7 +32,7 @@ def test_every_noun_is_put_got_listed_and_deleted(control: Control, tmp_path: Pa
         assert {item["name"] for item in items} == set(beside)
     for example in reversed(EXAMPLES):
         noun, name = named(example.path)
-        assert "is removed" in control.done("delete", noun, name)
+        assert "is removed" in control.done("delete", noun, name, "--yes")
         gone = control("get", noun, name)
         assert (gone.exit_code, "does not exist" in gone.stderr) == (2, True)
 
@@ -81,7 +81,7 @@ def test_set_changes_a_nouns_own_fields_too(control: Control) -> None:
     neither = control("set", "domain", "own.example", "hash_passwords=perhaps")
     assert (neither.exit_code, "hash_passwords: Input should be a valid bool" in neither.stderr) == (2, True)
     assert "history" in control("set", "user", "own.example/1", "password=y").stderr
-    control.done("delete", "node", "own")
+    control.done("delete", "node", "own", "--yes")
 
 
 def test_a_secret_is_set_from_standard_input_and_shown_nowhere(control: Control) -> None:
