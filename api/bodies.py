@@ -141,6 +141,8 @@ def _field_problem(error: Any) -> FieldProblem:
         return FieldProblem(path, "unknown field")
     if kind == "missing":
         return FieldProblem(path, "required")
+    if kind in ("model_type", "dict_type"):  # the message names a class of ours
+        return FieldProblem(path, "must be an object")
     if kind == "value_error":
         return FieldProblem(path, str(error["ctx"]["error"]))
     return FieldProblem(path, message)

@@ -77,6 +77,16 @@ def test_types_are_not_guessed() -> None:
     assert {error.field for error in caught.value.errors} == {"groups", "cacheable", "cidr"}
 
 
+@pytest.mark.parametrize("body", [[], "text", 5, None])
+def test_a_body_that_is_no_object_is_told_without_names_of_ours(body: object) -> None:
+    with pytest.raises(Problem) as caught:
+        validate(GatewayIn, body)
+    assert caught.value.body("")["errors"] == [{"field": "", "reason": "must be an object"}]
+    with pytest.raises(Problem) as caught:
+        validate(GatewayIn, {"profile": "external", "params": [body]})
+    assert caught.value.body("")["errors"] == [{"field": "params[0]", "reason": "must be an object"}]
+
+
 @pytest.mark.parametrize(
     ("params", "field", "said"),
     [

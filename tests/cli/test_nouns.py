@@ -131,7 +131,7 @@ def test_set_says_what_it_cannot_do(control: Control) -> None:
         (("profile", "twice", "x"), "KEY=VALUE"),
         (("profile", "twice", "x=3"), "there are 2 params x"),
         (("profile", "twice", "name=other"), "name is not set so"),
-        (("profile", "twice", "domains=other"), "Input should be"),
+        (("profile", "twice", "domains=other"), "must be an object"),
         (("context", "plain", "x=3"), "no field x"),
         (("acl", "entries", "entries=x"), "entries has parts"),
         (("user", "alone", "x=3"), "DOMAIN/NAME"),
