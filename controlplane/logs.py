@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import Any, TextIO
 
 import structlog
+from structlog.typing import EventDict
 
 # The last net, not the first: nothing that holds a secret is logged to begin with. It knows what
 # passwords look like in the texts that pass through here. Quotes may stand escaped, as in JSON.
@@ -41,6 +42,7 @@ def configure(*, style: str, level: str, stream: TextIO = sys.stderr) -> None:
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.stdlib.ExtraAdder(),
+        _uncoloured,
     ]
     renderer: list[Any] = (
         [structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)]
@@ -74,6 +76,12 @@ def redact(text: str) -> str:
     for pattern in _SECRETS:
         text = pattern.sub(r"\1***", text)
     return text
+
+
+def _uncoloured(_logger: object, _method: str, line: EventDict) -> EventDict:
+    """Drop what uvicorn adds for terminals: its message again, with escapes."""
+    line.pop("color_message", None)
+    return line
 
 
 class _Redacting(structlog.stdlib.ProcessorFormatter):

@@ -59,3 +59,17 @@ def test_a_line_says_what_it_is_about() -> None:
     first, second = (json.loads(line) for line in stream.getvalue().splitlines())
     assert (first["event"], first["node"], first["push"], first["level"]) == ("applied", "fs1", 7, "info")
     assert "node" not in second
+
+
+@pytest.mark.parametrize("style", ["json", "text"])
+def test_uvicorns_colours_are_left_out(style: str) -> None:
+    stream = io.StringIO()
+    logs.configure(style=style, level="info", stream=stream)
+    coloured = {"color_message": "Started \x1b[36m%d\x1b[0m", "more": "kept"}
+    logging.getLogger("uvicorn.error").warning("Started %d", 7, extra=coloured)
+    line = stream.getvalue()
+    assert "Started 7" in line
+    assert "kept" in line
+    assert "color_message" not in line
+    assert "\x1b" not in line
+    assert "[36m" not in line
