@@ -186,7 +186,7 @@ def _output(command: Sequence[str]) -> dict[str, Any]:
 def _fill(client: httpx2.Client, ports: Mapping[str, int]) -> dict[str, str]:
     """Put the nodes and the sample tenant in; gives each node's lookup password."""
     for name, port in ports.items():
-        node = {"name": name, "host": "127.0.0.1", "port": port, "groups": ["demo"]}
+        node = {"name": name, "host": "127.0.0.1", "port": port, "groups": ["europe"]}
         _send(client, "POST", "/nodes", {**node, "event_socket_password": _ESL_PASSWORD})
     for each in sample():
         _send(client, "PUT", each.path, each.body)

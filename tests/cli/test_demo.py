@@ -1,5 +1,6 @@
 import contextlib
 import os
+import re
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -7,6 +8,7 @@ from pathlib import Path
 
 from tests.cli.program import COMMAND, PATIENCE
 
+ROOT = Path(__file__).parents[2]
 LINES, COLUMNS = 24, 100
 LAST = "Ctrl-C ends the demo"
 
@@ -29,6 +31,12 @@ def shown(folder: Path) -> Iterator[tuple[subprocess.Popen[str], list[str]]]:
             if demo.poll() is None:
                 demo.terminate()
                 demo.wait(PATIENCE)
+
+
+def promised(command: str) -> str:
+    """The README's example of a command."""
+    [line] = re.findall(rf"^controlplane {command} .+$", (ROOT / "README.md").read_text(), re.MULTILINE)
+    return str(line)
 
 
 def test_what_the_demo_suggests_works_as_pasted(tmp_path: Path) -> None:
@@ -61,6 +69,8 @@ def test_what_the_demo_suggests_works_as_pasted(tmp_path: Path) -> None:
         assert after.count("NOREG") == 4
         assert "missing" not in after
         assert before.count("REGED") == after.count("REGED")
+        scanned = paste(promised("rescan"))
+        assert sorted(line.split()[:2] for line in scanned.splitlines()) == [["fs1", "ok"], ["fs2", "ok"]]
         told = paste(explain)
         assert "fs1: found" in told
         assert "user/acme.example/1001" in told
