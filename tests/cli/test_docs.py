@@ -36,5 +36,16 @@ def test_documents_show_only_commands_and_options_that_there_are(document: str, 
             assert word in known, line
 
 
+def test_the_nouns_examples_leave_what_getting_started_made() -> None:
+    made = {
+        name: set(
+            re.findall(r"^controlplane put (\S+ \S+)", (ROOT / "docs" / name).read_text(), re.MULTILINE)
+        )
+        for name in ("getting-started.md", "nouns.md")
+    }
+    assert all(made.values())
+    assert not set.intersection(*made.values())
+
+
 def test_the_documents_show_some() -> None:
     assert len({line for _, line in promised()}) > 15
