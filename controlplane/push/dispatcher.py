@@ -179,6 +179,8 @@ class Dispatcher:
 
     async def _one(self, taken: Taken, delay: float) -> None:
         await asyncio.sleep(delay)
+        if self._stopping:
+            return  # it has not begun: `stop` puts it back
         with about(node=taken.push.node, push=taken.push.id, revision=taken.push.revision):
             await self._run(taken)
 

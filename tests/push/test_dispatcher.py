@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar, cast
 
@@ -255,3 +256,14 @@ async def test_stop_puts_back_what_does_not_end(url: str) -> None:
         [push] = await at.store.read(queue.waiting)
         assert (push.node, push.reason, push.attempts) == ("fs1", "the daemon was stopped", 0)
         assert at.dispatcher.running == ()
+
+
+@asynchronous
+async def test_what_waits_for_its_turn_does_not_begin_once_we_stop(url: str) -> None:
+    async with desk(url, replace(POLICY, begun_per_second=0.5, begun_at_once=1)) as at:
+        await at.enqueue("fs1", "fs2")
+        await at.done("fs1")
+        await at.dispatcher.stop(30)
+        assert at.runs.nodes() == ["fs1"]
+        [push] = await at.store.read(queue.waiting)
+        assert (push.node, push.reason, push.attempts) == ("fs2", "the daemon was stopped", 0)
