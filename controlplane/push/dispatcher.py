@@ -27,7 +27,8 @@ class Dispatcher:
 
     Invariant: at most one push, or one operator's action (`serial`), is under way on a node. The rows
     are the truth of what waits; `_due` only says when to look. `ready(node)`: whether it can be
-    pushed to at all, now; one that cannot waits without any timer until `wake`.
+    pushed to at all, now; one that cannot waits without any timer until `wake`. However many nodes do
+    not answer, they keep no other from its push for longer than `PushPolicy.patience`.
     """
 
     def __init__(
@@ -41,6 +42,7 @@ class Dispatcher:
         self._due: dict[str, float] = {}
         self._first: dict[str, float] = {}
         self._running: dict[str, tuple[Taken, asyncio.Task[None]]] = {}
+        self._patient_till: dict[str, float] = {}
         self._serial: dict[str, asyncio.Lock] = {}
         self._wake = asyncio.Event()
         self._loop: asyncio.Task[None] | None = None
@@ -89,6 +91,7 @@ class Dispatcher:
             for node, (taken, _) in self._running.items()
         ]
         self._running.clear()
+        self._patient_till.clear()
         if back:
             try:
                 await self._store.write(lambda session: queue.end(session, back, datetime.now(UTC)))
@@ -141,14 +144,16 @@ class Dispatcher:
             self._wake.clear()
             ready = [node for node in self._due if node not in self._running and self._may(node)]
             now = clock.time()
-            room = self._policy.at_once - len(self._running)
+            brisk = [till for till in self._patient_till.values() if till > now]
+            room = self._policy.at_once - len(brisk)
             due = sorted((node for node in ready if self._due[node] <= now), key=self._due.__getitem__)
             if due := due[:room]:
                 self._taking = asyncio.create_task(self._take(due), name="taking pushes")
                 await asyncio.wait({self._taking})
                 self._taking = None
                 continue
-            wait = min((self._due[node] for node in ready), default=None) if room > 0 else None
+            # When one is due, or, while too many are under way, when one of these is known to be slow.
+            wait = min((self._due[node] for node in ready), default=None) if room > 0 else min(brisk)
             try:
                 async with asyncio.timeout(max(wait - now, 0) if wait is not None else None):
                     await self._wake.wait()
@@ -174,7 +179,9 @@ class Dispatcher:
             return
         now = asyncio.get_running_loop().time()
         for each in taken:
-            one = self._one(each, self._pace.turn(now))
+            delay = self._pace.turn(now)
+            self._patient_till[each.push.node] = now + delay + self._policy.patience
+            one = self._one(each, delay)
             self._running[each.push.node] = (each, asyncio.create_task(one, name=f"push to {each.push.node}"))
 
     async def _one(self, taken: Taken, delay: float) -> None:
@@ -195,7 +202,7 @@ class Dispatcher:
                 log.exception("what became of push %d cannot be written", taken.push.id)
                 await asyncio.sleep(self._policy.backoff_min)
         log.info("push to %s is %s%s", node, ended.state, f": {ended.reason}" if ended.reason else "")
-        del self._running[node]
+        del self._running[node], self._patient_till[node]
         if ended.state is State.WAITING:
             delay = self._policy.debounce
             if ended.not_before is not None:

@@ -31,7 +31,9 @@ class PushPolicy:
     debounce_most: float = 1.0
     """... but the first of them waits no longer than this."""
     at_once: int = 64
-    """Nodes that are pushed to at the same time."""
+    """Nodes that are pushed to at the same time ..."""
+    patience: float = 5.0
+    """... without those that take longer than this: they are waited for, and keep nobody busy."""
     begun_per_second: float = 120.0
     """Pushes begun: each makes its node ask us, and other lookups want their answers meanwhile."""
     begun_at_once: int = 4

@@ -146,6 +146,17 @@ async def test_so_many_nodes_at_once_and_one_push_of_a_node(url: str) -> None:
 
 
 @asynchronous
+async def test_nodes_that_do_not_answer_keep_no_other_waiting(url: str) -> None:
+    async with desk(url, replace(POLICY, patience=0.05)) as at:
+        dead = ("fs1", "fs2", "fs3")
+        at.runs.hold = set(dead)
+        await at.enqueue(*dead)
+        await at.enqueue("fs4")
+        await at.done("fs4")
+        assert at.runs.now == set(dead)
+
+
+@asynchronous
 async def test_one_that_is_not_ready_waits_till_it_is(url: str) -> None:
     async with desk(url) as at:
         at.ready.discard("fs1")
