@@ -31,6 +31,7 @@ from api.resources import (
     node_status,
     pushes,
     revisions,
+    suspending,
     tokens,
 )
 from api.resources.acls import ACLS
@@ -139,6 +140,7 @@ def operators_routes() -> list[BaseRoute]:
         actions,
         comparing,
         pushes,
+        suspending,
         findings,
         jobs,
         explain,

@@ -199,6 +199,8 @@ class Reconciler:
         row = self._catalog().node(node)
         if row is None or row.value.mode is not NodeMode.MANAGED or stalled.everything:
             return Touches()
+        if self._pusher.suspended(node) is not None:
+            return Touches()
         gateways: frozenset[str] = frozenset()
         profiles: frozenset[str] = frozenset()
         if modes.get(Subject.GATEWAYS) is Mode.REPAIR:

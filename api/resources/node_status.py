@@ -61,6 +61,7 @@ async def plan(request: Request) -> Response:
 
 def _shown(daemon: Daemon, status: NodeStatus) -> dict[str, Any]:
     refusal = daemon.refusals.last(status.node)
+    suspension = daemon.pusher.suspended(status.node)
     return {
         "node": status.node,
         "mode": status.mode.value,
@@ -83,6 +84,9 @@ def _shown(daemon: Daemon, status: NodeStatus) -> dict[str, Any]:
         "pushes": [_push(push) for push in status.pushes],
         "held": dict(status.held),
         "findings": status.findings,
+        "suspended": {"reason": suspension.reason, "by": suspension.actor, "since": told(suspension.since)}
+        if suspension
+        else None,
         "lookup_refused": {"at": told(refusal.at), "reason": refusal.reason} if refusal else None,
     }
 

@@ -80,15 +80,19 @@ async def _push(request: Request) -> Push:
 
 
 def _shown(request: Request, push: Push) -> dict[str, Any]:
-    link = daemon_of(request).fleet.link(push.node)
-    away = push.state is State.WAITING and link is not None and link.state is not LinkState.UP
+    reason = push.reason
+    if push.state is State.WAITING:
+        link = daemon_of(request).fleet.link(push.node)
+        if link is not None and link.state is not LinkState.UP:
+            reason = f"the node is away: {link.reason}"
+        reason = daemon_of(request).pusher.obstacle(push.node) or reason
     return {
         "id": push.id,
         "node": push.node,
         "state": push.state.value,
         "revision": push.revision,
         "touches": push.touches.to_json(),
-        "reason": f"the node is away: {link.reason}" if away and link is not None else push.reason,
+        "reason": reason,
         "attempts": push.attempts,
         "not_before": told(push.not_before),
         "created_at": told(push.created_at),

@@ -2,7 +2,18 @@
 
 import typer
 
-from controlplane.cli import actions, exchange, explaining, history, lookups, machine, node, nouns, watching
+from controlplane.cli import (
+    actions,
+    exchange,
+    explaining,
+    history,
+    lookups,
+    machine,
+    node,
+    nouns,
+    suspending,
+    watching,
+)
 
 
 def _made() -> typer.Typer:
@@ -15,7 +26,7 @@ def _made() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
         help="A control plane for FreeSWITCH. Exit codes: 0 done, 1 some node failed, 2 wrong use.",
     )
-    for room in (machine, node, watching, actions, lookups, explaining, nouns, exchange, history):
+    for room in (machine, node, watching, suspending, actions, lookups, explaining, nouns, exchange, history):
         room.add(made)
     return made
 

@@ -79,17 +79,7 @@ class Dispatcher:
             if late:
                 await asyncio.wait(late)
         await self._ends.drain()
-        back = [
-            Ended(
-                taken.push.id,
-                node,
-                State.WAITING,
-                taken.push.touches,
-                reason="the daemon was stopped",
-                attempts=taken.push.attempts - 1,
-            )
-            for node, (taken, _) in self._running.items()
-        ]
+        back = [_put_back(taken, "the daemon was stopped") for taken, _ in self._running.values()]
         self._running.clear()
         self._patient_till.clear()
         if back:
@@ -193,7 +183,7 @@ class Dispatcher:
 
     async def _run(self, taken: Taken) -> None:
         node = taken.push.node
-        ended = await self._runner.run(taken)
+        ended = await self._runner.run(taken) if self._ready(node) else _put_back(taken)
         while True:
             try:
                 await self._ends.add(ended)
@@ -221,3 +211,16 @@ class Dispatcher:
                 findings.mended(session, each.node, each.gateways, each.profiles, now)
 
         await self._store.write(work)
+
+
+def _put_back(taken: Taken, reason: str | None = None) -> Ended:
+    """Not begun, or broken off: it waits as it did, and it does not count as a try."""
+    push = taken.push
+    return Ended(
+        push.id,
+        push.node,
+        State.WAITING,
+        push.touches,
+        reason=push.reason if reason is None else reason,
+        attempts=push.attempts - 1,
+    )

@@ -11,7 +11,7 @@ from controlplane.desired.catalog import Catalog, NodeView
 from controlplane.desired.errors import FieldError, Invalid
 from controlplane.desired.revisions import Changed
 from controlplane.desired.values import Node, NodeMode, Noun
-from controlplane.push import documents, findings, queue
+from controlplane.push import documents, findings, queue, suspensions
 from controlplane.push.acls import refused_by
 from controlplane.push.effects import effects
 from controlplane.push.touches import Touches
@@ -53,6 +53,7 @@ class Enqueues:
         if gone:
             queue.forget(session, gone, now)
             findings.forget(session, gone, now)
+            suspensions.forget(session, gone)
         let_go = [each.key.name for each in ordered if _let_go(each)]
         if let_go:
             queue.withdraw(session, let_go, now)

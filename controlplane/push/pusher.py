@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from controlplane.desired.catalog import Catalog
 from controlplane.desired.revisions import Revision
-from controlplane.desired.values import Key, NodeMode, Noun
+from controlplane.desired.values import Key, NodeMode, Noun, Scope
 from controlplane.observed.conditions import NodeStatus, OpenPush, Progress, status
 from controlplane.push import findings, queue
 from controlplane.push.applied import Applied
@@ -27,6 +27,7 @@ from controlplane.push.ports import Answers, Nodes, Wants
 from controlplane.push.probe import prove
 from controlplane.push.queue import Ended, NodeState
 from controlplane.push.runner import Runner
+from controlplane.push.suspensions import Suspension, Suspensions
 from controlplane.push.touches import EVERYTHING, Touches
 from controlplane.push.watch import Watch
 from controlplane.signals import Signal
@@ -62,6 +63,7 @@ class Pusher:
         self._catalog = catalog
         self._answers = answers
         self._nodes = nodes
+        self._suspensions = Suspensions(store, catalog)
         self._watch = Watch()
         self._since_boot = SinceBoot()
         self._runner = Runner(
@@ -97,6 +99,7 @@ class Pusher:
         """Take up the queue; nodes whose link is up already are looked at now."""
         kept = await self._store.read(queue.states)
         self._cores = {name: state.core_uuid for name, state in kept.items()}
+        await self._suspensions.load()
         await self._dispatcher.start()
         self._started = True
         for node in list(self._up):
@@ -120,7 +123,11 @@ class Pusher:
         if self._started:
             self._dispatcher.notify(revision.nodes)
             for change in revision.changes:
-                if change.key.noun is Noun.NODE and change.key.name in self._up:
+                if change.key.noun is not Noun.NODE:
+                    continue
+                if change.after is None:
+                    self._suspensions.forget(change.key.name)
+                if change.key.name in self._up:
                     self._look(change.key.name)
 
     def on_event(self, event: NodeEvent) -> None:
@@ -188,6 +195,31 @@ class Pusher:
         """Have the node for oneself, between its pushes."""
         return self._dispatcher.serial(node)
 
+    async def suspend(self, scopes: Collection[Scope], reason: str, actor: str) -> None:
+        """Send the nodes of these scopes nothing more; a push under way there ends. Raises StoreError."""
+        await self._suspensions.add(scopes, reason, actor)
+        self._look_at(scopes)
+
+    async def resume(self, scopes: Collection[Scope]) -> list[Scope]:
+        """Lift these suspensions; gives those that stood. Raises StoreError."""
+        lifted = await self._suspensions.lift(scopes)
+        self._look_at(lifted)
+        return lifted
+
+    @property
+    def suspensions(self) -> Suspensions:
+        """Which nodes are sent nothing; changed by `suspend` and `resume` alone."""
+        return self._suspensions
+
+    def suspended(self, node: str) -> Suspension | None:
+        """Why the node is sent nothing at all, None when it is not suspended."""
+        return self._suspensions.of(node)
+
+    def obstacle(self, node: str) -> str:
+        """Why no push to the node begins now, though it is connected; empty when one may."""
+        suspension = self.suspended(node)
+        return str(suspension) if suspension is not None else self._homecoming.failure(node)
+
     async def status(self, node: str) -> NodeStatus:
         """How a node is doing. Raises UnknownNode or StoreError."""
         found = await self.statuses()
@@ -200,13 +232,13 @@ class Pusher:
         catalog = self._catalog()
         modes = {row.value.name: row.value.mode for row in catalog.nodes.values()}
         links = {name: self._nodes.link(name) for name in modes}
-        failures = {name: self._homecoming.failure(name) for name in modes}
+        obstacles = {name: self.obstacle(name) for name in modes}
 
         def work(session: Session) -> dict[str, NodeStatus]:
             states, drifting = queue.states(session), findings.drifting(session)
             pushes: dict[str, list[OpenPush]] = {}
             for push in queue.unfinished(session):
-                pushes.setdefault(push.node, []).append(_open(push, failures.get(push.node, "")))
+                pushes.setdefault(push.node, []).append(_open(push, obstacles.get(push.node, "")))
             found = {}
             for name, mode in modes.items():
                 state = states.get(name, NodeState(name))
@@ -231,16 +263,29 @@ class Pusher:
 
     # --- inside --------------------------------------------------------------------------------
 
+    def _look_at(self, scopes: Collection[Scope]) -> None:
+        for scope in scopes:
+            for node in self._suspensions.covered(scope):
+                if node in self._up:
+                    self._look(node)
+
     def _look(self, node: str) -> None:
-        """A node that is up may have become ours to command, or be it no more."""
-        if self._managed(node):
+        """A node that is up may have become ours to command, or be it no more.
+
+        One that is commanded no more cannot be flushed either: it is as if it were away, so that it is
+        not told to keep users, and forgets those that it has before it is sent anything again.
+        """
+        if self._commanded(node):
             self._homecoming.look(node)
         else:
             self._homecoming.gone(node)
 
     def _up_and_ours(self, node: str) -> bool:
         link = self._nodes.link(node)
-        return link is not None and link.state is LinkState.UP and self._managed(node)
+        return link is not None and link.state is LinkState.UP and self._commanded(node)
+
+    def _commanded(self, node: str) -> bool:
+        return self._managed(node) and self.suspended(node) is None
 
     def _managed(self, node: str) -> bool:
         row = self._catalog().nodes.get(Key(Noun.NODE, node))
@@ -299,7 +344,7 @@ class _Asked:
     patient: datetime | None = None
 
 
-def _open(push: queue.Push, failure: str) -> OpenPush:
-    """`failure`: what keeps the node's pushes from beginning at all."""
-    reason = failure or push.reason
+def _open(push: queue.Push, obstacle: str) -> OpenPush:
+    """`obstacle`: what keeps the node's pushes from beginning at all."""
+    reason = obstacle if obstacle and push.state is queue.State.WAITING else push.reason
     return OpenPush(push.id, push.state.value, push.revision, reason, push.attempts, push.not_before)

@@ -20,6 +20,7 @@ from controlplane.store.pushes import PushRow
 from controlplane.store.revisions import ChangeRow, RevisionRow
 from controlplane.store.runs import RunRow
 from controlplane.store.secrets import CounterRow, SecretRow
+from controlplane.store.suspensions import SuspensionRow
 from controlplane.store.tokens import TokenRow
 from controlplane.store.types import Row
 from controlplane.store.users import MembershipRow, UserGatewayRow, UserRow
@@ -48,6 +49,7 @@ __all__ = [
     "RevisionRow",
     "RunRow",
     "SecretRow",
+    "SuspensionRow",
     "TokenRow",
     "UserGatewayRow",
     "UserRow",

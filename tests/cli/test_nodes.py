@@ -368,3 +368,16 @@ def test_an_answer_that_is_broken_off_is_told_with_1(control: Control, switch: S
     assert "broke off before it had told everything" in errors
     assert len(errors.splitlines()) == 1
     assert control.process.wait(PATIENCE) == 0
+
+
+def test_a_suspended_node_waits_till_it_is_resumed(control: Control, switch: Switch) -> None:
+    control.done("node", "adopt", "fs1", "--yes", "--wait", "10")
+    told = control.done("suspend", "fs1", "--reason", "the carrier tests")
+    assert re.search(r"node:fs1 +1 +\S+ \S+ +tester +the carrier tests", told), told
+    control.done("set", "gateway", "trunk", "username=other")
+    assert "suspended (node:fs1)" in control.done("pushes")
+    assert "nothing of that was suspended" in control.done("resume", "--all")
+    assert "node:fs1 is resumed" in control.done("resume", "fs1")
+    until(lambda: status(control)["in_sync"])
+    assert control.done("suspensions") == "nothing is suspended\n"
+    assert control("suspend", "--reason", "x").exit_code == 2

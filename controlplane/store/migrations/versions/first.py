@@ -186,6 +186,14 @@ def upgrade() -> None:
         sqlite_autoincrement=True,
     )
     op.create_table(
+        "suspensions",
+        sa.Column("scope", sa.String(), nullable=False),
+        sa.Column("reason", sa.String(), nullable=False),
+        sa.Column("actor", sa.String(), nullable=False),
+        sa.Column("since", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("scope", name=op.f("pk_suspensions")),
+    )
+    op.create_table(
         "profiles",
         sa.Column("id", WHOLE, nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
