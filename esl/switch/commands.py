@@ -19,8 +19,6 @@ _RELOADED = Caller("switch_xml.c", "switch_xml_open_root", 2423)
 _LOCATE = Caller("mod_commands.c", "xml_locate_function", 1871)
 _QUEUE = Caller("mod_callcenter.c", "load_queue", 823)
 
-_NO_REPLY = "-ERR no reply\n"
-
 Handler = Callable[[str], Awaitable[str]]
 
 
@@ -69,7 +67,7 @@ class Commands:
         }
 
     async def run(self, line: str) -> str:
-        """The reply to one line, as it stands in the frame."""
+        """What the command says; empty when it says nothing."""
         name, _, arguments = line.strip().partition(" ") if line.strip() else (line, "", "")
         if (failure := self._core.faults.reply_to(line)) is not None:
             return failure
@@ -81,7 +79,7 @@ class Commands:
         if arguments:
             told.append(("API-Command-Argument", arguments))
         self._core.fire("API", _EXECUTED, told)
-        return reply or _NO_REPLY
+        return reply
 
     # --- XML ----------------------------------------------------------------------------------------
 

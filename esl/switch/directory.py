@@ -42,12 +42,18 @@ class Directory:
         cached = self._cache.get((key, user, domain))
         if cached is not None and (cached.until is None or time.monotonic() <= cached.until):
             return cached.user
-        params = (*told, ("key", key), ("user", user), ("domain", domain))
-        found = await self._core.locate(Question("directory", "domain", "name", domain, params), caller)
-        merged = None if found is None else _merged(found, key, user)
+        merged = await self.asked(key, user, domain, caller, told)
         if merged is not None:
             self._keep((key, user, domain), merged)
         return merged
+
+    async def asked(
+        self, key: str, user: str, domain: str, caller: Caller, told: tuple[tuple[str, str], ...]
+    ) -> etree._Element | None:
+        """The same past the cache."""
+        params = (*told, ("key", key), ("user", user), ("domain", domain))
+        found = await self._core.locate(Question("directory", "domain", "name", domain, params), caller)
+        return None if found is None else _merged(found, key, user)
 
     async def domain(self, name: str) -> etree._Element | None:
         """The domain itself."""

@@ -6,6 +6,7 @@ import re
 from collections.abc import Awaitable, Callable
 from uuid import uuid4
 
+from esl.switch.accounts import Rights
 from esl.switch.core import Core
 from esl.switch.events import NAMES, Caller, Event
 from esl.switch.wire import Wire
@@ -19,16 +20,23 @@ _SENT = Caller("mod_event_socket.c", "parse_command", 2283)
 _KINDS = ("plain", "json", "xml")
 _NO_KEYWORDS = "-ERR no keywords supplied"
 _UNKNOWN = "-ERR command not found"
+_DENIED = "-ERR permission denied"
+
+NO_REPLY = "-ERR no reply\n"
+"""What ``api`` answers for a command that says nothing; a background job's result is then empty."""
 
 Run = Callable[[str], Awaitable[str]]
+LogIn = Callable[[str], Awaitable[Rights | None]]
 
 
 class Listener:
     """Commands are answered in order, one after another; while one runs, events wait, as FreeSWITCH's do."""
 
-    def __init__(self, core: Core, run: Run, reader: asyncio.StreamReader, wire: Wire) -> None:
+    def __init__(self, core: Core, run: Run, log_in: LogIn, reader: asyncio.StreamReader, wire: Wire) -> None:
         self._core = core
         self._run = run
+        self._log_in = log_in
+        self._rights = Rights()
         self._reader = reader
         self._wire = wire
         self._kind = "plain"
@@ -88,7 +96,12 @@ class Listener:
             if word == "exit":
                 return self._leave("+OK bye")
             if blank and word == "userauth":
-                return self._leave("-ERR invalid")
+                rights = await self._log_in(given)
+                if rights is None:
+                    return self._leave("-ERR invalid")
+                self._rights = rights
+                self._reply(f"+OK accepted\n{rights.told}")
+                return True
             if not blank or word != "auth":
                 self._reply(_UNKNOWN)
             elif hmac.compare_digest(given.encode(), self._core.config.password.encode()):
@@ -109,7 +122,9 @@ class Listener:
         word, _, rest = line.partition(" ")
         if word == "exit":
             return self._leave("+OK bye")
-        if word == "api" and line != "api":
+        if word in ("api", "bgapi") and rest and not self._rights.may_run(rest):
+            self._reply(_DENIED)
+        elif word == "api" and line != "api":
             await self._api(rest, headers)
         elif word == "bgapi" and rest:
             self._bgapi(rest, headers)
@@ -126,7 +141,7 @@ class Listener:
                 text = "".join([await self._run(one) for one in command.split(";;")])
             else:
                 text = await self._run(command)
-            data = text.encode()
+            data = (text or NO_REPLY).encode()
             self._wire.send(b"Content-Type: api/response\nContent-Length: %d\n\n%s" % (len(data), data))
         finally:
             waiting, self._waiting = self._waiting, None
@@ -170,6 +185,8 @@ class Listener:
                 return self._filter(rest.split())
             case "myevents" if rest:
                 return "+OK Events Enabled"
+            case "log" if not self._rights.log:
+                return _DENIED
             case "log":
                 return f"+OK log level {rest or '0'} [{rest or '0'}]"
             case "nolog":
@@ -189,6 +206,8 @@ class Listener:
         if not words:
             return _NO_KEYWORDS
         kind, names = (words[0] if words[0] in _KINDS else "plain"), words[1:]
+        if not self._rights.may_hear(names):
+            return _DENIED
         if not self._add(names):
             return _NO_KEYWORDS
         self._kind = kind

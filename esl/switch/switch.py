@@ -5,9 +5,11 @@ import contextlib
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
+from functools import partial
 from types import MappingProxyType
 from typing import ParamSpec, TypeVar
 
+from esl.switch.accounts import log_in
 from esl.switch.acl import Acls
 from esl.switch.chatter import chatter
 from esl.switch.commands import Commands
@@ -17,7 +19,7 @@ from esl.switch.directory import Directory
 from esl.switch.events import Caller
 from esl.switch.faults import Faults
 from esl.switch.gateway import Gateway
-from esl.switch.listener import DENIED, GOODBYE, Listener
+from esl.switch.listener import DENIED, GOODBYE, NO_REPLY, Listener
 from esl.switch.lookup import Lookup, Question
 from esl.switch.modules import Modules
 from esl.switch.profile import Profile
@@ -139,7 +141,7 @@ class Switch:
 
     async def api(self, line: str) -> str:
         """Runs one command as fs_cli does on the node itself; it is not in ``commands``."""
-        return await self._commands.run(line)
+        return await self._commands.run(line) or NO_REPLY
 
     def call(self, function: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> T:
         """Runs a coroutine function in the switch's loop, from another thread, and waits for its result."""
@@ -220,7 +222,7 @@ class Switch:
         if self.faults.refuse or self._server is None or task is None:
             await wire.close()
             return
-        listener = Listener(self._core, self._received, reader, wire)
+        listener = Listener(self._core, self._received, partial(log_in, self._directory), reader, wire)
         guard, peer = self.config.inbound_acl, writer.get_extra_info("peername")[0]
         if guard is not None and not await self._acls.check(peer, guard):
             wire.send(DENIED)
