@@ -244,6 +244,8 @@ class Connection(InboundESL):  # type: ignore[misc]  # greenswitch has no types
 
         A job that passes its deadline leaves the connection alone.
         """
+        if len(self._jobs) >= self.policy.max_jobs:
+            raise NotConnected(f"{self._where}: too many background jobs are under way")
         job = str(uuid.uuid4())
         waiting = _Waiting(done, shown)
         accepted = _Waiting(lambda outcome: self._job_accepted(job, outcome), shown)
@@ -346,6 +348,8 @@ class Connection(InboundESL):  # type: ignore[misc]  # greenswitch has no types
                 for frame in self._parser.feed(data):
                     if self.connected:  # a callback may have ended it
                         self.handle_event(frame)
+                # Only an empty socket is waited for: a node that never pauses would keep the thread.
+                gevent.sleep(0)
         except ProtocolError as reason:
             error = reason
         except OSError as reason:

@@ -106,6 +106,8 @@ class LinkPolicy:
     max_unsent_bytes: int = 8 * 1024 * 1024
     max_pending: int = 100_000
     """Commands that may wait for answers on one connection."""
+    max_jobs: int = 100
+    """Background jobs under way on one connection: a thread of the node's each (mod_event_socket.c:2383)."""
     max_waiting_events: int = 20_000
     """Events on their way to the callbacks; more are dropped and counted."""
     limits: Limits = field(default_factory=Limits)

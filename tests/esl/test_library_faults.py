@@ -434,3 +434,45 @@ def test_the_banner_may_come_byte_by_byte() -> None:
 
     with peer(script) as port, ours(port) as connection:
         assert connection.connected
+
+
+class _FloodedSocket:
+    """From the login on it always has something to read, till the test is over or has failed."""
+
+    def __init__(self, sock: Any) -> None:
+        self.sock = sock
+        self.flooded = False
+        self.left = 100_000
+
+    def recv(self, size: int) -> bytes:
+        if not self.flooded:
+            data = bytes(self.sock.recv(size))
+            self.flooded = b"accepted" in data
+            return data
+        self.left -= 1
+        return event(b'{"Event-Name":"HEARTBEAT"}', b"json") if self.left else b""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.sock, name)
+
+
+def test_a_node_that_never_pauses_leaves_the_others_their_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    heard: list[bytes] = []
+
+    def script(talk: Talk) -> None:
+        talk.login()
+        heard.append(talk.hear())
+        talk.until_closed()
+
+    with peer(script) as port, ours(port, connect=False, on_event=lambda _: None) as connection:
+        opened = connection._open
+        monkeypatch.setattr(connection, "_open", lambda deadline: _FloodedSocket(opened(deadline)))
+        connection.connect()
+        flood = connection.sock
+        written = gevent.spawn(connection.send, "api a")
+        until(lambda: bool(heard))
+        assert connection.connected
+        assert flood.left > 0
+        connection.stop()
+        with pytest.raises(ConnectionLost):
+            written.get()
