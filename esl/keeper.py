@@ -57,19 +57,26 @@ class Intake:
     When a network comes back, every node would else connect, and be compared, in the same moment.
     """
 
-    def __init__(self, policy: LinkPolicy) -> None:
+    def __init__(
+        self,
+        policy: LinkPolicy,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], object] = gevent.sleep,
+    ) -> None:
         self._turns: Any = BoundedSemaphore(policy.connects_at_once)
         self._gap = 1 / policy.connects_per_second
         self._next = 0.0
+        self._clock = clock
+        self._sleep = sleep
 
     @contextmanager
     def turn(self) -> Iterator[None]:
         """Waits for a turn, and holds it."""
-        now = time.monotonic()
+        now = self._clock()
         at = max(now, self._next)
         self._next = at + self._gap
         if at > now:
-            gevent.sleep(at - now)
+            self._sleep(at - now)
         with self._turns:
             yield
 
@@ -289,6 +296,9 @@ def _read(command: Command[Any], outcome: "Frame | Event | EventSocketError") ->
     """What the command makes of its reply; or the error, to be raised where it was asked for."""
     if isinstance(outcome, EventSocketError):
         return _again(outcome)
+    if isinstance(outcome, Frame) and outcome.content_type == "command/reply":
+        # An `api` is answered so only when the user we are may not run it: no reply of the command's own.
+        return CommandFailed(command.shown, outcome.reply)
     try:
         return command.read(outcome.reply if isinstance(outcome, Frame) else outcome.body)
     except Exception as error:  # noqa: BLE001  # crosses to whoever asked, and is raised there

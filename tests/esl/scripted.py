@@ -2,11 +2,13 @@
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
-from esl.link import Link, LinkPolicy, LinkState, NodeAddress, NodeEvent
+from esl.fleet import Fleet
+from esl.link import Backoff, Link, LinkPolicy, LinkState, NodeAddress, NodeEvent, backoff
 
 GOODBYE = "Disconnected, goodbye.\nSee you at ClueCon! http://www.cluecon.com/\n"
 QUICK = LinkPolicy(
@@ -159,9 +161,7 @@ class ScriptedNode:
             return
         if command in self.job_gate:
             await self.job_gate[command].wait()
-        default = (
-            "FreeSWITCH Version 1.11.2-release (git 64bit)\n" if command == "version" else "-ERR no reply\n"
-        )
+        default = "FreeSWITCH Version 1.11.2-release (git 64bit)\n" if command == "version" else ""
         writer.write(
             json_event(
                 {
@@ -192,8 +192,8 @@ class Watch:
         self.events.append(event)
         self._changed.set()
 
-    async def until(self, condition: Callable[[], bool]) -> None:
-        async with asyncio.timeout(5):
+    async def until(self, condition: Callable[[], bool], within: float = 5) -> None:
+        async with asyncio.timeout(within):
             while not condition():
                 self._changed.clear()
                 await self._changed.wait()
@@ -219,3 +219,23 @@ async def scripted(**options: Any) -> AsyncIterator[ScriptedNode]:
         yield node
     finally:
         await node.stop()
+
+
+@asynccontextmanager
+async def fleet_of(
+    *nodes: ScriptedNode, policy: LinkPolicy = QUICK, backoff: Backoff = backoff, up: bool = True
+) -> AsyncIterator[tuple[Fleet, Watch]]:
+    watch = Watch()
+    fleet = Fleet(on_event=watch.on_event, on_link=watch.on_link, policy=policy, backoff=backoff)
+    await fleet.start()
+    try:
+        for index, node in enumerate(nodes, 1):
+            await fleet.hold(node.address(f"fs{index}"))
+        if up:
+            for index in range(1, len(nodes) + 1):
+                await watch.state(LinkState.UP, node=f"fs{index}")
+        yield fleet, watch
+    finally:
+        began = time.monotonic()
+        await fleet.stop(3)
+        assert time.monotonic() - began < 2.5

@@ -1,7 +1,6 @@
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from dataclasses import replace
 from itertools import repeat
 
@@ -19,28 +18,8 @@ from esl.errors import (
     NotConnected,
 )
 from esl.fleet import Fleet
-from esl.link import Backoff, LinkPolicy, LinkState, NodeAddress, backoff
-from tests.esl.scripted import QUICK, ScriptedNode, Watch, body, reply, scripted
-
-
-@asynccontextmanager
-async def fleet_of(
-    *nodes: ScriptedNode, policy: LinkPolicy = QUICK, backoff: Backoff = backoff, up: bool = True
-) -> AsyncIterator[tuple[Fleet, Watch]]:
-    watch = Watch()
-    fleet = Fleet(on_event=watch.on_event, on_link=watch.on_link, policy=policy, backoff=backoff)
-    await fleet.start()
-    try:
-        for index, node in enumerate(nodes, 1):
-            await fleet.hold(node.address(f"fs{index}"))
-        if up:
-            for index in range(1, len(nodes) + 1):
-                await watch.state(LinkState.UP, node=f"fs{index}")
-        yield fleet, watch
-    finally:
-        began = time.monotonic()
-        await fleet.stop(3)
-        assert time.monotonic() - began < 2.5
+from esl.link import LinkState, NodeAddress, backoff
+from tests.esl.scripted import QUICK, ScriptedNode, Watch, body, fleet_of, reply, scripted
 
 
 def test_a_link_comes_up_knowing_the_node() -> None:
@@ -73,7 +52,7 @@ def test_commands_of_both_kinds_are_answered() -> None:
             assert node.received[-1].startswith("bgapi sofia profile internal rescan\nJob-UUID: ")
             with pytest.raises(CommandFailed) as failed:
                 await fleet.run("fs1", commands.ReloadXml())
-            assert failed.value.reply == "-ERR no reply"
+            assert failed.value.reply == ""
             with pytest.raises(NotConnected, match="not held"):
                 await fleet.run("fs9", commands.ReloadXml())
 
@@ -82,7 +61,8 @@ def test_commands_of_both_kinds_are_answered() -> None:
 
 def test_replies_of_concurrent_commands_are_not_mixed() -> None:
     async def main() -> None:
-        async with scripted() as node, fleet_of(node) as (fleet, _):
+        policy = replace(QUICK, max_jobs=200)
+        async with scripted() as node, fleet_of(node, policy=policy) as (fleet, _):
             node.api |= {f"global_getvar v{index}": f"{index}" for index in range(200)}
             both = [
                 *(fleet.run("fs1", queries.GlobalVariable(f"v{index}")) for index in range(200)),
@@ -418,28 +398,6 @@ def test_backoff_doubles_within_its_bounds() -> None:
     assert [next(delays) for _ in range(5)] == [1.0, 2.0, 4.0, 5.0, 5.0]
     jittered = backoff(1.0, 1.0, 0.3)
     assert all(0.7 <= next(jittered) <= 1.0 for _ in range(100))
-
-
-def test_many_nodes_are_taken_in_at_a_bounded_rate() -> None:
-    async def main() -> None:
-        policy = replace(QUICK, connects_per_second=400, connects_at_once=4)
-        async with scripted() as node, fleet_of(up=False, policy=policy) as (fleet, watch):
-            began = time.monotonic()
-            names = [f"n{index}" for index in range(60)]
-            for name in names:
-                await fleet.hold(node.address(name))
-            await watch.until(lambda: sum(link.state is LinkState.UP for link in fleet.links()) == 60)
-            assert time.monotonic() - began >= 59 / 400
-            node.api["global_getvar a"] = "1"
-            outcomes = await asyncio.gather(*(fleet.run(name, queries.GlobalVariable("a")) for name in names))
-            assert outcomes == ["1"] * 60
-            # All of them vanish, and come back.
-            node.cut()
-            await watch.until(
-                lambda: all(link.state is LinkState.UP and link.epoch == 2 for link in fleet.links())
-            )
-
-    asyncio.run(main())
 
 
 def test_events_that_nobody_takes_are_dropped_and_counted() -> None:
