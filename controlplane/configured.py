@@ -24,10 +24,12 @@ def link_policy(settings: EventSocket) -> LinkPolicy:
     return LinkPolicy(
         connect_timeout=settings.connect_timeout,
         command_timeout=settings.command_timeout,
+        background_timeout=settings.job_timeout,
         idle_timeout=settings.idle_timeout,
         backoff_min=settings.backoff_min,
         backoff_max=settings.backoff_max,
-        connects_at_once=settings.connect_rate,
+        connects_at_once=settings.connects_at_once,
+        connects_per_second=settings.connects_per_second,
     )
 
 

@@ -118,11 +118,14 @@ class EventSocket(_Section):
 
     connect_timeout: Seconds = 5.0
     command_timeout: Seconds = 10.0
+    job_timeout: Seconds = 120.0
+    """For commands that make the node fetch, or take long: they run as background jobs."""
     idle_timeout: Seconds = 45.0
     backoff_min: Seconds = 0.5
     backoff_max: Seconds = 30.0
-    connect_rate: Annotated[int, Field(ge=1, le=10000)] = 32
+    connects_at_once: Annotated[int, Field(ge=1, le=10000)] = 32
     """How many connections may be in the making at once."""
+    connects_per_second: Annotated[float, Field(ge=1, le=10000)] = 100.0
 
 
 class Push(_Section):
