@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
+from controlplane.desired import windows
 from controlplane.desired.directives import Allowed
 from controlplane.jobs import Job, comparing
 from controlplane.push import PushPolicy
@@ -49,6 +50,7 @@ def push_policy(settings: Push) -> PushPolicy:
         backoff_min=settings.retry_min,
         backoff_max=settings.retry_max,
         deadline=settings.deadline,
+        change_windows=tuple(map(windows.parse, settings.change_windows)),
     )
 
 

@@ -15,6 +15,8 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from controlplane.desired import windows
+
 PREFIX = "CONTROLPLANE__"
 
 Port = Annotated[int, Field(ge=0, le=65535)]
@@ -29,6 +31,11 @@ class SettingsError(Exception):
 
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _window(text: str) -> str:
+    windows.parse(text)
+    return text
 
 
 def _cidr(text: str) -> str:
@@ -139,6 +146,8 @@ class Push(_Section):
     retry_min: Seconds = 1.0
     retry_max: Seconds = 300.0
     attempts: Annotated[int, Field(ge=1, le=1000)] = 10
+    change_windows: tuple[Annotated[str, AfterValidator(_window)], ...] = ()
+    """When pushes go out to nodes that have no windows of their own; none: at any time."""
 
 
 class Reconcile(_Section):

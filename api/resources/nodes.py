@@ -14,15 +14,15 @@ from controlplane.desired.values import Node, NodeMode, Noun, Stored
 
 # Bytes of randomness in a generated lookup password.
 PASSWORD_BYTES = 24
-# What says who may ask in a node's name.
-ASKING = ("lookup_schemes", "lookup_networks", "lookup_certificate")
+# What says who may ask in a node's name, and when it may be changed.
+KEPT = ("lookup_schemes", "lookup_networks", "lookup_certificate", "change_windows")
 
 
 class NodeIn(ResourceIn):
     """A node. Passwords left out stay as they are; a new node's lookup password is generated.
 
     So does who may ask: `lookup_schemes`, `lookup_networks` and `lookup_certificate` are not lifted by
-    a writer who does not know of them.
+    a writer who does not know of them, nor are `change_windows`.
 
     `mode` may be sent back as it was read; adopting a node changes it, not writing.
     """
@@ -38,6 +38,7 @@ class NodeIn(ResourceIn):
     lookup_networks: list[Line] | None = None
     lookup_certificate: Line | None = None
     response_max_bytes: Annotated[int, Field(ge=1)] | None = None
+    change_windows: list[Line] | None = None
     status: Any = None
 
 
@@ -49,9 +50,9 @@ def new_password() -> str:
 def complete(fields: dict[str, Any], stands: Stored[Node] | None) -> dict[str, Any]:
     """Fill in what was left out; raises `Problem` 422."""
     kept = codec.fields_to_json(stands.value) if stands is not None else {}
-    asking = {name: kept[name] for name in ASKING if name in kept and name not in fields}
+    standing = {name: kept[name] for name in KEPT if name in kept and name not in fields}
     fields = {name: value for name, value in fields.items() if value is not None and name != "status"}
-    fields |= asking
+    fields |= standing
     mode = stands.value.mode if stands is not None else NodeMode.OBSERVING
     if fields.setdefault("mode", mode.value) != mode.value:
         raise invalid([FieldProblem("mode", f"the node is {mode.value}: adopt it, or observe it, instead")])

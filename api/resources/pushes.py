@@ -26,6 +26,7 @@ def routes() -> list[BaseRoute]:
         route("/pushes", GET=listed),
         route("/pushes/{number}", GET=read),
         route("/pushes/{number}/retry", POST=retry),
+        route("/pushes/{number}/let-through", POST=let_through),
     ]
 
 
@@ -69,6 +70,19 @@ async def retry(request: Request) -> Response:
     return JSONResponse(_shown(request, await _push(request)), status_code=202)
 
 
+async def let_through(request: Request) -> Response:
+    """Send a push that waits for a change window now, with what joins it till it ends."""
+    await read_nothing(request)
+    daemon, push = daemon_of(request), await _push(request)
+    suspension = daemon.pusher.suspended(push.node)
+    if suspension is not None:
+        raise Problem(409, "suspended", f"node {push.node} is {suspension}")
+    await audit(daemon.store, author_of(request), "push.let-through", push.node, {"push": push.id})
+    if not await daemon.pusher.let_through(push.id, push.node):
+        raise Problem(409, "not-waiting", f"the push is {push.state}, and only one that waits is let through")
+    return JSONResponse(_shown(request, await _push(request)), status_code=202)
+
+
 async def _push(request: Request) -> Push:
     text = request.path_params["number"]
     if text.isascii() and text.isdecimal() and len(text) <= 15:
@@ -95,6 +109,7 @@ def _shown(request: Request, push: Push) -> dict[str, Any]:
         "reason": reason,
         "attempts": push.attempts,
         "not_before": told(push.not_before),
+        "let_through": push.let_through,
         "created_at": told(push.created_at),
         "started_at": told(push.started_at),
         "ended_at": told(push.ended_at),

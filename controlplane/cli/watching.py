@@ -68,7 +68,9 @@ def add(app: typer.Typer) -> None:
     """Add the commands."""
     for function in (nodes, gateways, pushes, findings, jobs):
         command(app, function)
-    command(group(app, "push", "Pushes under way."), retry)
+    push = group(app, "push", "Pushes under way.")
+    command(push, retry)
+    command(push, let_through, "now")
 
 
 def nodes(call: Call) -> None:
@@ -120,12 +122,12 @@ def pushes(
 
 def retry(call: Call, number: Annotated[int, typer.Argument(metavar="ID")], wait: Wait = None) -> Code:
     """Try a stalled push again, now."""
-    push = call.client.send("POST", f"/pushes/{number}/retry")
-    if call.out.as_json:
-        (call.out.document if wait is None else call.out.item)(push)
-    else:
-        call.out.say(f"push {number} is tried again on {push['node']}")
-    return Code.DONE if wait is None else await_nodes(call, [push["node"]], push["revision"], wait)
+    return _tried(call, number, "retry", "is tried again on", wait)
+
+
+def let_through(call: Call, number: Annotated[int, typer.Argument(metavar="ID")], wait: Wait = None) -> Code:
+    """Send a push now that waits for a change window."""
+    return _tried(call, number, "let-through", "goes out now to", wait)
 
 
 def findings(
@@ -161,6 +163,15 @@ def jobs(
         call.out.document(found)
     else:
         call.out.table(JOBS, found["items"])
+
+
+def _tried(call: Call, number: int, act: str, said: str, wait: float | None) -> Code:
+    push = call.client.send("POST", f"/pushes/{number}/{act}")
+    if call.out.as_json:
+        (call.out.document if wait is None else call.out.item)(push)
+    else:
+        call.out.say(f"push {number} {said} {push['node']}")
+    return Code.DONE if wait is None else await_nodes(call, [push["node"]], push["revision"], wait)
 
 
 def _follow(call: Call, wanted: dict[str, str | None]) -> None:

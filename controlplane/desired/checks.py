@@ -13,7 +13,7 @@ from typing import assert_never
 from cryptography import x509
 from lxml import etree
 
-from controlplane.desired import markup, plans
+from controlplane.desired import markup, plans, windows
 from controlplane.desired.codec import ref_from_text
 from controlplane.desired.directives import ANY, NONE, Allowed
 from controlplane.desired.errors import FieldError, Invalid
@@ -165,6 +165,11 @@ def _node(node: Node) -> Wrong:
     for place, password in enumerate(node.lookup_passwords):
         yield from _password(f"lookup_passwords[{place}]", password)
     yield from _asking(node)
+    for place, window in enumerate(node.change_windows):
+        try:
+            windows.parse(window)
+        except ValueError as error:
+            yield FieldError(f"change_windows[{place}]", str(error))
 
 
 def _asking(node: Node) -> Wrong:

@@ -79,6 +79,7 @@ def fields_to_json(value: Value) -> Json:
                 "lookup_networks": list(value.lookup_networks),
                 "lookup_certificate": value.lookup_certificate,
                 "response_max_bytes": value.response_max_bytes,
+                "change_windows": list(value.change_windows),
             }
         case Domain():
             return _with_profile_variables(value) | {
@@ -239,6 +240,7 @@ def _node(key: Key, fields: Fields) -> Node:
         lookup_networks=fields.names("lookup_networks"),
         lookup_certificate=fields.optional_text("lookup_certificate"),
         response_max_bytes=fields.whole("response_max_bytes", default=RESPONSE_MAX_BYTES),
+        change_windows=fields.names("change_windows"),
     )
 
 

@@ -132,6 +132,7 @@ def _node(cells: Cells) -> Node:
         lookup_networks=tuple(cells["lookup_networks"]),
         lookup_certificate=cells["lookup_certificate"],
         response_max_bytes=cells["response_max_bytes"],
+        change_windows=tuple(cells["change_windows"]),
     )
 
 

@@ -139,6 +139,7 @@ class Node:
     of `lookup_schemes`, a source in one of `lookup_networks` (CIDRs; empty: any), and a client
     certificate of the subject `lookup_certificate` (RFC 4514; None: needs none). Without schemes
     the certificate alone is enough. `response_max_bytes`: what the node's mod_xml_curl is set to.
+    `change_windows`: when changes go out to it (see `windows`); empty: as for all nodes.
     """
 
     name: str
@@ -153,6 +154,7 @@ class Node:
     lookup_networks: tuple[str, ...] = ()
     lookup_certificate: str | None = None
     response_max_bytes: int = RESPONSE_MAX_BYTES
+    change_windows: tuple[str, ...] = ()
 
     @property
     def key(self) -> Key:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from controlplane.answers.errors import Unanswerable
+from controlplane.desired.windows import Window
 from controlplane.observed.errors import ObservedError
 from controlplane.push.errors import NotAnswering, NotReady, NotRenderable, NotSeen, PushError, Refused
 from controlplane.store.errors import StoreError
@@ -53,6 +54,8 @@ class PushPolicy:
     seen_timeout: float = 5.0
     """For the effect of a command to show."""
     probe_timeout: float = 10.0
+    change_windows: tuple[Window, ...] = ()
+    """When pushes to nodes go out that have no windows of their own; none: at any time."""
     linger: float = 0.05
     """How long an outcome waits for others to be written together with it."""
 

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from controlplane.desired import windows
 from controlplane.desired.catalog import Catalog
 from controlplane.desired.revisions import Revision
 from controlplane.desired.values import Key, NodeMode, Noun, Scope
@@ -72,6 +73,7 @@ class Pusher:
             wants,
             self._watch,
             since_boot=self._since_boot,
+            opening=self.opening,
             policy=self.policy,
             backoff=delays,
         )
@@ -129,6 +131,8 @@ class Pusher:
                     self._suspensions.forget(change.key.name)
                 if change.key.name in self._up:
                     self._look(change.key.name)
+                # Its change windows may be others now.
+                self._dispatcher.wake(change.key.name)
 
     def on_event(self, event: NodeEvent) -> None:
         """An event of a node."""
@@ -214,6 +218,18 @@ class Pusher:
     def suspended(self, node: str) -> Suspension | None:
         """Why the node is sent nothing at all, None when it is not suspended."""
         return self._suspensions.of(node)
+
+    def opening(self, node: str) -> datetime | None:
+        """When the node's change window opens; None: it is open, or the node has none."""
+        row = self._catalog().node(node)
+        own = tuple(map(windows.parse, row.value.change_windows)) if row is not None else ()
+        return windows.opening(own or self.policy.change_windows, datetime.now(UTC))
+
+    async def let_through(self, push: int, node: str) -> bool:
+        """Have a waiting push of the node go out now, window or not; whether it waited. Raises StoreError."""
+        waited = await self._store.write(lambda session: queue.let_through(session, push))
+        self._dispatcher.wake(node)
+        return waited
 
     def obstacle(self, node: str) -> str:
         """Why no push to the node begins now, though it is connected; empty when one may."""

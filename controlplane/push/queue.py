@@ -41,7 +41,10 @@ _UNFINISHED = (State.WAITING, State.RUNNING, State.STALLED)
 
 @dataclass(frozen=True, slots=True)
 class Push:
-    """One row, for reading. `reason`: why it waits, or why it ended as it did."""
+    """One row, for reading. `reason`: why it waits, or why it ended as it did.
+
+    `let_through`: an operator's word that it need not wait for a change window.
+    """
 
     id: int
     node: str
@@ -55,6 +58,7 @@ class Push:
     started_at: datetime | None
     ended_at: datetime | None
     detail: Mapping[str, Any]
+    let_through: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +152,7 @@ def enqueue(
                     "touches": touches.to_json(),
                     "reason": reason,
                     "attempts": 0,
+                    "let_through": False,
                     "created_at": now,
                     "detail": {},
                 }
@@ -187,6 +192,17 @@ def take(session: Session, nodes: Collection[str], now: datetime) -> list[Taken]
     )
     known = states(session, [row["node"] for row in rows])
     return [Taken(_push(row), known.get(row["node"], NodeState(row["node"]))) for row in rows]
+
+
+def let_through(session: Session, number: int) -> bool:
+    """Have a push that waits wait for no change window; whether it did wait."""
+    found = session.execute(
+        update(_PUSHES)
+        .where(_PUSHES.c.id == number, _PUSHES.c.state == State.WAITING)
+        .values(let_through=True, not_before=None)
+        .returning(_PUSHES.c.id)
+    )
+    return found.first() is not None
 
 
 def end(session: Session, ended: Sequence[Ended], now: datetime) -> None:
@@ -452,4 +468,5 @@ def _push(row: RowMapping) -> Push:
         started_at=row["started_at"],
         ended_at=row["ended_at"],
         detail=row["detail"],
+        let_through=row["let_through"],
     )

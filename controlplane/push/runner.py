@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -59,7 +59,10 @@ class _Run:
 
 
 class Runner:
-    """Runs pushes, one at a time for each node; the caller sees to that."""
+    """Runs pushes, one at a time for each node; the caller sees to that.
+
+    `opening(node)`: when its change window opens; None: pushes may go out now.
+    """
 
     def __init__(
         self,
@@ -69,6 +72,7 @@ class Runner:
         watch: Watch,
         *,
         since_boot: SinceBoot,
+        opening: Callable[[str], datetime | None],
         policy: PushPolicy,
         backoff: Backoff,
     ) -> None:
@@ -77,6 +81,7 @@ class Runner:
         self._wants = wants
         self._watch = watch
         self._since_boot = since_boot
+        self._opening = opening
         self._policy = policy
         self._backoff = backoff
         self._delays: dict[str, Iterator[float]] = {}
@@ -85,6 +90,9 @@ class Runner:
     async def run(self, taken: Taken) -> Ended:
         """Run a push and say what became of it; raises nothing but CancelledError."""
         push, kept = taken.push, taken.node
+        opens = None if push.let_through else self._opening(push.node)
+        if opens is not None:
+            return await self._closed(taken, opens)
         run = _Run(push.touches, Applied.from_json(kept.applied))
         try:
             async with asyncio.timeout(self._policy.deadline):
@@ -143,6 +151,44 @@ class Runner:
             if held.wait is Wait.READY:
                 raise NotReady(held.reason)
         return "; ".join(held.reason for held in planned.held)
+
+    async def _closed(self, taken: Taken, opens: datetime) -> Ended:
+        """Outside its change window: a node only forgets users, for that cannot wait; the rest does."""
+        push = taken.push
+        run, rest = _Run(push.touches.forgetting, Applied()), push.touches.levels
+        try:
+            async with asyncio.timeout(self._policy.deadline):
+                run.wanted = wanted = await self._wants(push.node, run.touches)
+                if run.touches:
+                    seen = Seen(push.node, datetime.now(UTC))
+                    await self._do(run, wanted, plan(run.touches, wanted, seen, run.applied, None))
+        except UnknownNode as error:
+            return Ended(push.id, push.node, State.SUPERSEDED, push.touches, reason=str(error))
+        except Exception as error:  # noqa: BLE001  # as in `run`
+            run.settled = False
+            ended = self._failed(run, taken, error)
+            return replace(ended, touches=rest.merge(ended.touches))
+        if run.touches and not rest:
+            return Ended(
+                push.id,
+                push.node,
+                State.APPLIED,
+                rest,
+                detail=run.detail(),
+                attempted_revision=wanted.revision,
+                applied_revision=wanted.revision if not Applied.from_json(taken.node.applied).held else None,
+            )
+        reason = f"waits for its change window, which opens {opens:%Y-%m-%d %H:%M} UTC"
+        return Ended(
+            push.id,
+            push.node,
+            State.WAITING,
+            rest,
+            reason=reason,
+            not_before=opens,
+            attempts=push.attempts - 1,
+            detail=run.detail(),
+        )
 
     async def _do(self, run: _Run, wanted: Wanted, planned: Plan) -> None:
         """Run the steps and see their effects."""

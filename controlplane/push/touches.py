@@ -1,7 +1,7 @@
 """What a push concerns on its node: names only, since what to do follows from desired and seen."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 MOST_FLUSHES = 500
@@ -49,6 +49,16 @@ class Touches:
             flush_all=flush_all,
             everything=self.everything or other.everything,
         )
+
+    @property
+    def forgetting(self) -> "Touches":
+        """Of it, the flushes alone."""
+        return Touches(flushes=self.flushes, flush_all=self.flush_all)
+
+    @property
+    def levels(self) -> "Touches":
+        """Of it, all but the flushes."""
+        return replace(self, flushes=frozenset(), flush_all=False)
 
     def to_json(self) -> dict[str, Any]:
         """Only what is not empty; lists are sorted."""

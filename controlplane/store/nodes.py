@@ -25,3 +25,4 @@ class NodeRow(Versioned, table=True):
     lookup_networks: list[str] = json_list()
     lookup_certificate: str | None = None
     response_max_bytes: int
+    change_windows: list[str] = json_list()

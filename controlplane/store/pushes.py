@@ -12,7 +12,8 @@ from controlplane.store.types import AUTOINCREMENT, Json, Row, UtcDateTime, Whol
 class PushRow(Row, table=True):
     """A push to a node up to `revision`. At most one of a node waits.
 
-    `detail` holds the steps done and the node's own words, never a secret.
+    `let_through`: it need not wait for a change window. `detail` holds the steps done and the node's
+    own words, never a secret.
     """
 
     __tablename__ = "pushes"
@@ -36,6 +37,7 @@ class PushRow(Row, table=True):
     touches: dict[str, Any] = Field(default_factory=dict, sa_type=Json)
     reason: str = ""
     attempts: int = 0
+    let_through: bool = False
     not_before: datetime | None = Field(default=None, sa_type=UtcDateTime)
     created_at: datetime = Field(sa_type=UtcDateTime)
     started_at: datetime | None = Field(default=None, sa_type=UtcDateTime)

@@ -6,6 +6,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -381,3 +382,16 @@ def test_a_suspended_node_waits_till_it_is_resumed(control: Control, switch: Swi
     until(lambda: status(control)["in_sync"])
     assert control.done("suspensions") == "nothing is suspended\n"
     assert control("suspend", "--reason", "x").exit_code == 2
+
+
+def test_what_waits_for_a_change_window_is_let_through(control: Control, switch: Switch) -> None:
+    control.done("node", "adopt", "fs1", "--yes", "--wait", "10")
+    now = datetime.now(UTC)
+    window = f"{now + timedelta(hours=2):%H:%M}-{now + timedelta(hours=3):%H:%M}"
+    control.done("set", "node", "fs1", f"change_windows={window}")
+    control.done("set", "gateway", "trunk", "username=other")
+    until(lambda: "waits for its change window" in control.done("pushes"))
+    [push] = control.json("pushes", "--state", "waiting")["items"]
+    assert "applied" in control.done("push", "now", str(push["id"]), "--wait", "10")
+    assert "only one that waits is let through" in control("push", "now", str(push["id"])).output
+    assert "is no window" in control("set", "node", "fs1", "change_windows=always").output
