@@ -57,14 +57,20 @@ def push_policy(settings: Push) -> PushPolicy:
 def reconcile_policy(settings: Reconcile) -> ReconcilePolicy:
     """Say what is done about drift."""
     return ReconcilePolicy(
-        modes={Subject.GATEWAYS: Mode(settings.gateways), Subject.PROFILES: Mode(settings.profiles)}
+        modes={subject: Mode(getattr(settings, subject)) for subject in Subject},
+        ignore={subject: getattr(settings.ignore, subject) for subject in Subject},
     )
 
 
 def jobs(settings: Settings, store: Store, reconciler: Reconciler) -> list[Job]:
     """Give the jobs: one for each subject that is compared at all, and one that forgets history."""
     found = [
-        comparing(reconciler, subject, settings.reconcile.period, settings.reconcile.jitter)
+        comparing(
+            reconciler,
+            subject,
+            getattr(settings.reconcile.periods, subject) or settings.reconcile.period,
+            settings.reconcile.jitter,
+        )
         for subject, mode in reconciler.policy.modes.items()
         if mode is not Mode.OFF
     ]

@@ -8,7 +8,7 @@ must not silently be its default.
 import ipaddress
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -22,7 +22,7 @@ PREFIX = "CONTROLPLANE__"
 Port = Annotated[int, Field(ge=0, le=65535)]
 Seconds = Annotated[float, Field(gt=0, le=86400)]
 Days = Annotated[int, Field(ge=1, le=36500)]
-Mode = Literal["off", "report", "repair"]
+Mode = Literal["off", "report", "dry-run", "repair"]
 
 
 class SettingsError(Exception):
@@ -150,13 +150,46 @@ class Push(_Section):
     """When pushes go out to nodes that have no windows of their own; none: at any time."""
 
 
-class Reconcile(_Section):
+class Modes(_Section):
+    """What is done about drift, by kind."""
+
+    gateways: Mode = "repair"
+    profiles: Mode = "report"
+    acls: Mode = "report"
+    registrations: Mode = "report"
+    modules: Mode = "report"
+    variables: Mode = "report"
+
+
+class Periods(_Section):
+    """Seconds between two comparisons of one kind, where they are others than `period`."""
+
+    gateways: Seconds | None = None
+    profiles: Seconds | None = None
+    acls: Seconds | None = None
+    registrations: Seconds | None = None
+    modules: Seconds | None = None
+    variables: Seconds | None = None
+
+
+class Ignored(_Section):
+    """Names that are passed over, by kind: patterns as in a shell."""
+
+    gateways: tuple[str, ...] = ()
+    profiles: tuple[str, ...] = ()
+    acls: tuple[str, ...] = ()
+    registrations: tuple[str, ...] = ()
+    modules: tuple[str, ...] = ()
+    variables: tuple[str, ...] = ()
+
+
+class Reconcile(Modes):
     """How drift is looked for, and what is done about it."""
 
     period: Seconds = 60.0
     jitter: Annotated[float, Field(ge=0, le=3600)] = 5.0
-    gateways: Mode = "repair"
-    profiles: Mode = "report"
+    periods: Periods = Periods()
+    ignore: Ignored = Ignored()
 
 
 class Retention(_Section):
@@ -259,25 +292,17 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _refuse_unknown_environment(environment: Mapping[str, str]) -> None:
     for name in environment:
-        if not name.upper().startswith(PREFIX):
-            continue
-        section, _, key = name[len(PREFIX) :].lower().partition("__")
-        field = Settings.model_fields.get(section)
-        model = field.annotation if field else None
-        known = field is not None and (
-            not key
-            or (isinstance(model, type) and issubclass(model, BaseModel) and key in model.model_fields)
-        )
-        if not known:
+        if name.upper().startswith(PREFIX) and not _known(Settings, name[len(PREFIX) :].lower().split("__")):
             raise SettingsError(f"environment variable {name}: there is no such setting")
 
 
-def _known(section: str, key: str) -> bool:
-    field = Settings.model_fields.get(section)
-    if field is None or not key:
-        return field is not None
-    model = field.annotation
-    return isinstance(model, type) and issubclass(model, BaseModel) and key in model.model_fields
+def _known(model: object, path: Sequence[str]) -> bool:
+    """Whether the path leads to a setting, or to a section as a whole."""
+    if not path:
+        return True
+    if not (isinstance(model, type) and issubclass(model, BaseModel) and path[0] in model.model_fields):
+        return False
+    return _known(model.model_fields[path[0]].annotation, path[1:])
 
 
 def _sentence(path: Path | None, error: ValidationError) -> str:

@@ -1,6 +1,7 @@
 """The commands that only ask: they change nothing on the node."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, TypeVar
 
@@ -217,6 +218,24 @@ class GlobalVariable(Command[str | None]):
     def read(self, reply: str) -> str | None:
         """The value."""
         return None if reply.strip() == _NO_REPLY else reply
+
+
+@dataclass(frozen=True, slots=True)
+class GlobalVariables(Command[Mapping[str, str]]):
+    """Every core variable. One with a newline in its value reads as two: ask for it by its name."""
+
+    @property
+    def line(self) -> str:
+        """The line."""
+        return "global_getvar"
+
+    def read(self, reply: str) -> Mapping[str, str]:
+        """Values by name."""
+        if reply.startswith("-ERR") or "=" not in reply:
+            raise self._failed(reply)
+        return {
+            name: value for name, sign, value in (each.partition("=") for each in reply.split("\n")) if sign
+        }
 
 
 @dataclass(frozen=True, slots=True)

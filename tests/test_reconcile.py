@@ -214,7 +214,10 @@ async def test_a_node_that_cannot_be_read_is_told_of_and_nothing_is_done(url: st
         [found] = await middle.reconciler.run()
         assert found.drift == ()
         assert found.error == "gateway gw: not listed, and yet the node has it"
-        assert await middle.findings("fs1") == {"unreadable fs1": found.error}
+        assert await middle.findings("fs1") == {
+            "gateways-unreadable fs1": found.error,
+            "profiles-unreadable fs1": found.error,
+        }
         assert land.commands("fs1")[before:] == []
         land["fs1"].faults.errors.clear()
         await middle.reconciler.run()

@@ -2,7 +2,9 @@
 
 import re
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import BaseModel
@@ -23,6 +25,14 @@ def keys(model: type[BaseModel], prefix: str = "") -> set[str]:
     return found
 
 
+def paths(document: dict[str, Any], prefix: str = "") -> Iterator[str]:
+    for name, value in document.items():
+        if isinstance(value, dict):
+            yield from paths(value, f"{prefix}{name}.")
+        else:
+            yield prefix + name
+
+
 def uncommented() -> str:
     """Give the example with its optional settings switched on."""
     return re.sub(r"^# (\w+ = )", r"\1", EXAMPLE.read_text(), flags=re.MULTILINE)
@@ -30,12 +40,7 @@ def uncommented() -> str:
 
 def test_the_example_names_every_setting() -> None:
     document = tomllib.loads(uncommented())
-    written = {
-        f"{name}.{key}" if isinstance(value, dict) else name
-        for name, value in document.items()
-        for key in (value if isinstance(value, dict) else [name])
-    }
-    assert written == keys(Settings)
+    assert set(paths(document)) == keys(Settings)
 
 
 def test_the_example_is_the_defaults() -> None:
@@ -76,7 +81,17 @@ def test_the_environment_overrides_one_key_of_a_section(
     assert (settings.lookups.host, settings.lookups.port) == ("::1", 2000)
 
 
-@pytest.mark.parametrize("name", ["CONTROLPLANE__LOOKUPS__PROT", "CONTROLPLANE__LOKUPS__PORT"])
+def test_the_environment_reaches_a_section_within_a_section(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CONTROLPLANE__RECONCILE__PERIODS__MODULES", "300")
+    monkeypatch.setenv("CONTROLPLANE__RECONCILE__IGNORE__GATEWAYS", '["test-*"]')
+    found = load(None).reconcile
+    assert (found.periods.modules, found.ignore.gateways) == (300, ("test-*",))
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["CONTROLPLANE__LOOKUPS__PROT", "CONTROLPLANE__LOKUPS__PORT", "CONTROLPLANE__RECONCILE__IGNORE__USERS"],
+)
 def test_an_unknown_name_in_the_environment_is_refused(name: str) -> None:
     with pytest.raises(SettingsError, match=f"{name}: there is no such setting"):
         load(None, {name: "1"})

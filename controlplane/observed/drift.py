@@ -30,15 +30,31 @@ class Kind(StrEnum):
     PROFILE_DOWN = "profile-down"
     PROFILE_UNKNOWN = "profile-foreign"
     """Running, not desired: told of, never touched."""
+    ACL_WRONG = "acl-wrong"
+    """A list says otherwise of an address than it should."""
+    REGISTRATION_ORPHAN = "registration-orphan"
+    """Of a user who is no more, in a domain of ours."""
+    REGISTRATION_FOREIGN = "registration-foreign"
+    """In a domain that is none of ours: told of, never touched."""
+    MODULE_MISSING = "module-missing"
+    """Named by modules.conf, not loaded."""
+    MODULE_NEEDED = "module-needed"
+    """Not loaded, so that nobody reads a document."""
+    VARIABLE_DIFFERS = "variable-differs"
+    """A global variable is not what we put in its place in what the node is told."""
 
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """One difference. `name`: of the gateway or profile."""
+    """One difference. `name`: of the gateway, profile, list, module or variable, or the user.
+
+    `wanted`: what it should be, as something that is another text when that changes.
+    """
 
     kind: Kind
     name: str
     reason: str
+    wanted: str = ""
 
 
 GATEWAY_REPAIRS = frozenset({Kind.MISSING, Kind.EXTRA, Kind.CHANGED, Kind.WRONG_PROFILE, Kind.UNMANAGED})

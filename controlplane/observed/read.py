@@ -112,6 +112,15 @@ async def read_all(
     return Seen(node, datetime.now(UTC), seen_gateways, seen_profiles, modules=loaded)
 
 
+async def read_profiles(fleet: Asks, node: str, profiles: Collection[str]) -> Seen:
+    """Read every profile of a node, and no gateway. `profiles`: those expected. Raises as `read_some`."""
+    [summaries] = await _all(fleet, node, [Profiles()])
+    seen = _summaries(summaries)
+    lost = sorted(set(profiles).difference(seen))
+    _absent("profile", lost, await _all(fleet, node, [ProfileStatusOf(name) for name in lost]))
+    return Seen(node, datetime.now(UTC), {}, seen, asked_gateways=frozenset())
+
+
 async def _all(fleet: Asks, node: str, commands: Sequence[Command[Any]]) -> list[Any]:
     outcomes = await fleet.run_many(node, commands) if commands else []
     for outcome in outcomes:

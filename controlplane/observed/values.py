@@ -58,7 +58,8 @@ class Wanted:
 
     `acl_revision`: of the last change of a list. `cidrs`: for each domain that an ACL entry names,
     the networks of its users. `guards`: the ACL lists that the node's Event Socket goes by, as far as
-    its event_socket.conf is ours.
+    its event_socket.conf is ours. `modules`: those that its modules.conf names, and `needed`: where it
+    has none, those that read its documents; each with the document. `variables`: those not sealed.
     """
 
     node: str
@@ -70,6 +71,9 @@ class Wanted:
     cidrs: Mapping[str, tuple[str, ...]] = field(default_factory=_none)
     documents: Mapping[str, WantedDocument] = field(default_factory=_none)
     guards: tuple[str, ...] = ()
+    modules: Mapping[str, str] = field(default_factory=_none)
+    needed: Mapping[str, str] = field(default_factory=_none)
+    variables: Mapping[str, str] = field(default_factory=_none)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from controlplane.desired.catalog import Catalog, NodeView
 from controlplane.desired.values import Document, Profile, ProfileDomain, Stored, User
 from controlplane.desired.variables import Variables, referred, replaced, texts_of
 from controlplane.observed.values import Wanted, WantedDocument, WantedGateway, WantedProfile
-from controlplane.push import documents
+from controlplane.push import documents, modules
 from controlplane.push.enqueue import EVENT_SOCKET, cidrs_of
 from controlplane.push.errors import UnknownNode
 from controlplane.push.touches import Touches
@@ -72,6 +72,7 @@ class Wants:
                 lambda session: self._users(session, view, parsing if needs_gateways else {}, needs_cidrs)
             )
         guards = view.documents.get(EVENT_SOCKET)
+        loads = modules.loaded_by(view)
         return Wanted(
             node,
             catalog.revision,
@@ -89,6 +90,14 @@ class Wants:
             cidrs=users.cidrs,
             documents={name: self._document(row, view.variables) for name, row in view.documents.items()},
             guards=documents.guards(guards.value, view.variables) if guards is not None else (),
+            modules=loads or {},
+            needed=modules.needed_by(view) if loads is None else {},
+            # A sealed one is put in where it is used, and need not lie open on the node.
+            variables={
+                name: row.value.value
+                for name, row in view.variables.items()
+                if isinstance(row.value.value, str)
+            },
         )
 
     def _users(self, session: Session, view: NodeView, parsing: Mapping[str, str], cidrs: bool) -> _Users:

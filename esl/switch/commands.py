@@ -186,7 +186,13 @@ class Commands:
 
     async def _setvar(self, arguments: str) -> str:
         name, _, value = arguments.partition("=")
-        self._core.variables[name.strip()] = value.strip()
+        value, conditional, before = value.partition("=")
+        held = self._core.variables.get(name.strip(), "")
+        # switch_core.c, switch_core_set_var_conditional: only in the place of that value.
+        if not conditional or held == before.strip():
+            self._core.variables[name.strip()] = value.strip().replace("${", "%{")
+            if not value.strip():
+                del self._core.variables[name.strip()]
         return "+OK"
 
     async def _show(self, arguments: str) -> str:

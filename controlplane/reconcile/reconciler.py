@@ -2,18 +2,17 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
+from typing import TypeAlias, TypeVar
 
 from sqlalchemy.orm import Session
 
 from controlplane.desired.catalog import Catalog
 from controlplane.desired.values import NodeMode
-from controlplane.observed.drift import GATEWAY_REPAIRS, PROFILE_REPAIRS, Drift, Kind, drift
+from controlplane.observed.drift import GATEWAY_REPAIRS, PROFILE_REPAIRS, Drift
 from controlplane.observed.errors import ObservedError
-from controlplane.observed.read import read_all
 from controlplane.observed.values import Seen, Wanted
 from controlplane.push import findings, queue
 from controlplane.push.batch import Batch
@@ -23,42 +22,28 @@ from controlplane.push.ports import Nodes, Wants
 from controlplane.push.pusher import Pusher
 from controlplane.push.queue import State
 from controlplane.push.touches import EVERYTHING, Touches
+from controlplane.reconcile import acls, modules, variables
+from controlplane.reconcile.policy import KINDS, SEVERITIES, Mode, ReconcilePolicy, Subject
+from controlplane.reconcile.sip import compare as compare_sip
+from controlplane.reconcile.sip import look as look_sip
 from controlplane.store.engine import Store
 from esl.errors import EventSocketError, NotConnected
 from esl.link import LinkState
 
 log = logging.getLogger(__name__)
 
-UNREADABLE = "unreadable"
-"""The kind of finding that says that a node could not be read."""
+T = TypeVar("T")
 
+Compare: TypeAlias = Callable[[Nodes, Wanted], Awaitable[tuple[Drift, ...]]]
+"""Reads one respect of a node, and says how it differs."""
 
-class Mode(StrEnum):
-    """What is done about drift."""
-
-    OFF = "off"
-    REPORT = "report"
-    REPAIR = "repair"
-
-
-class Subject(StrEnum):
-    """What is compared; each has a mode and a job of its own."""
-
-    GATEWAYS = "gateways"
-    PROFILES = "profiles"
-
-
-_KINDS: Mapping[Subject, frozenset[Kind]] = {
-    Subject.GATEWAYS: frozenset(kind for kind in Kind if kind.value.startswith("gateway-")),
-    Subject.PROFILES: frozenset(kind for kind in Kind if kind.value.startswith("profile-")),
+_OTHERS: Mapping[Subject, Compare] = {
+    Subject.ACLS: acls.compare,
+    Subject.MODULES: modules.compare,
+    Subject.VARIABLES: variables.compare,
 }
 
-_SEVERITIES: Mapping[Kind, Severity] = {
-    Kind.UNWELL: Severity.WARNING,
-    Kind.FOREIGN: Severity.INFO,
-    Kind.PROFILE_UNKNOWN: Severity.INFO,
-}
-"""All others are errors."""
+_UNREADABLE = (EventSocketError, ObservedError, PushError, TimeoutError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,24 +57,20 @@ class Compared:
 
 
 @dataclass(frozen=True, slots=True)
-class ReconcilePolicy:
-    """`modes`: what is done, by subject. Times in seconds."""
-
-    modes: Mapping[Subject, Mode]
-    at_once: int = 32
-    """Nodes read at the same time."""
-    deadline: float = 60.0
-    """For one node."""
-    retry_stalled: float = 600.0
-    """What a push gave up is not tried again sooner than this."""
-
-
-@dataclass(frozen=True, slots=True)
 class _Record:
     node: str
     kinds: frozenset[str]
     found: tuple[Found, ...]
-    at: datetime | None
+    read_whole: datetime | None = None
+
+
+@dataclass(slots=True)
+class _Look:
+    """What one node was found to be like. `errors`: in which respects it could not be read, and why."""
+
+    drift: list[Drift] = field(default_factory=list)
+    errors: dict[Subject, str] = field(default_factory=dict)
+    read_whole: datetime | None = None
 
 
 class Reconciler:
@@ -155,41 +136,90 @@ class Reconciler:
         self, node: str, modes: Mapping[Subject, Mode], stalled: Touches, patient: datetime | None
     ) -> Compared:
         try:
-            async with asyncio.timeout(self.policy.deadline):
-                wanted, seen = await self.look(node)
+            look = await self._look(node, modes)
         except (NotConnected, UnknownNode) as error:
             return Compared(node, error=str(error))
-        except (EventSocketError, ObservedError, PushError, TimeoutError) as error:
-            reason = str(error) or f"not read within {self.policy.deadline:g} s"
-            unread = Found(node, UNREADABLE, node, reason, Severity.WARNING)
-            await self._records.add(_Record(node, frozenset({UNREADABLE}), (unread,), None))
-            return Compared(node, error=reason)
-        kinds = frozenset().union(*(_KINDS[subject] for subject in modes))
-        drifted = tuple(each for each in drift(wanted, seen) if each.kind in kinds)
-        found = tuple(
-            Found(node, each.kind.value, each.name, each.reason, _SEVERITIES.get(each.kind, Severity.ERROR))
-            for each in drifted
-        )
-        looked = frozenset({UNREADABLE, *(kind.value for kind in kinds)})
-        await self._records.add(_Record(node, looked, found, seen.at))
+        drifted = tuple(each for each in look.drift if not self.policy.ignores(each.kind, each.name))
+        await self._record(node, modes, drifted, look)
         touches = self._repairs(node, drifted, modes, stalled)
         if touches:
             await self._pusher.enqueue({node: touches}, "found by comparing", patient=patient)
-        return Compared(node, drifted, bool(touches))
+        return Compared(node, drifted, bool(touches), "; ".join(dict.fromkeys(look.errors.values())))
 
-    async def look(self, node: str) -> tuple[Wanted, Seen]:
+    async def _record(
+        self, node: str, subjects: Iterable[Subject], drifted: Iterable[Drift], look: _Look
+    ) -> None:
+        found = [
+            Found(node, each.kind.value, each.name, each.reason, SEVERITIES.get(each.kind, Severity.ERROR))
+            for each in drifted
+        ]
+        looked: set[str] = set()
+        for subject in subjects:
+            looked.add(subject.unreadable)
+            if subject in look.errors:
+                found.append(Found(node, subject.unreadable, node, look.errors[subject], Severity.WARNING))
+            else:
+                looked.update(kind.value for kind in KINDS[subject])
+        await self._records.add(_Record(node, frozenset(looked), tuple(found), look.read_whole))
+
+    async def _look(self, node: str, subjects: Collection[Subject]) -> _Look:
+        """Compare in every respect, each by itself: one that cannot be read hides no other."""
+        look = _Look()
+        sip = {Subject.GATEWAYS, Subject.PROFILES}.intersection(subjects)
+        if sip:
+            try:
+                wanted, seen = await self._bounded(self.look(node, sip))
+                look.drift += compare_sip(wanted, seen, sip)
+                look.read_whole = seen.at if Subject.GATEWAYS in sip else None
+            except _UNREADABLE as error:
+                look.errors |= dict.fromkeys(sip, self._reason(error))
+        for subject, compare in _OTHERS.items():
+            if subject in subjects:
+                try:
+                    look.drift += await self._bounded(self._compared(node, subject, compare))
+                except _UNREADABLE as error:
+                    look.errors[subject] = self._reason(error)
+        return look
+
+    async def _bounded(self, reading: Awaitable[T]) -> T:
+        async with asyncio.timeout(self.policy.deadline):
+            return await reading
+
+    def _reason(self, error: Exception) -> str:
+        if isinstance(error, NotConnected | UnknownNode):
+            raise error
+        return str(error) or f"not read within {self.policy.deadline:g} s"
+
+    async def look(
+        self, node: str, subjects: Collection[Subject] = (Subject.GATEWAYS, Subject.PROFILES)
+    ) -> tuple[Wanted, Seen]:
         """What is wanted and what is seen, of one moment: no revision came between, nor a push.
 
         Raises NotConnected, UnknownNode, another EventSocketError, an ObservedError or a StoreError.
         """
+        touches = EVERYTHING if Subject.GATEWAYS in subjects else Touches()
+        return await self._of_one_moment(
+            node, touches, lambda wanted: look_sip(self._nodes, wanted, subjects)
+        )
+
+    async def _compared(self, node: str, subject: Subject, compare: Compare) -> tuple[Drift, ...]:
+        row = self._catalog().node(node)
+        touches = Touches()
+        if subject is Subject.ACLS and row is not None:
+            touches = Touches(acls=frozenset(self._catalog().view(node).acls))
+        return (await self._of_one_moment(node, touches, lambda wanted: compare(self._nodes, wanted)))[1]
+
+    async def _of_one_moment(
+        self, node: str, touches: Touches, read: Callable[[Wanted], Awaitable[T]]
+    ) -> tuple[Wanted, T]:
         link = self._nodes.link(node)
         if link is None or link.state is not LinkState.UP:
             raise NotConnected(link.reason if link is not None and link.reason else "not connected")
         while True:
             async with self._pusher.serial(node):
                 catalog = self._catalog()
-                wanted = await self._wants(node, EVERYTHING)
-                seen = await read_all(self._nodes, node, gateways=wanted.gateways, profiles=wanted.profiles)
+                wanted = await self._wants(node, touches)
+                seen = await read(wanted)
                 if self._catalog() is catalog:
                     return wanted, seen
 
@@ -214,7 +244,9 @@ class Reconciler:
             now = datetime.now(UTC)
             for record in records:
                 findings.record(session, record.node, record.kinds, record.found, now)
-            queue.observed(session, {each.node: each.at for each in records if each.at is not None})
+            queue.observed(
+                session, {each.node: each.read_whole for each in records if each.read_whole is not None}
+            )
 
         await self._store.write(work)
 

@@ -1,0 +1,134 @@
+"""ACL lists, modules and variables: what differs is told of, over real connections."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from controlplane.desired.values import Noun
+from controlplane.reconcile import Mode, ReconcilePolicy, Subject
+from controlplane.store import Vault, upgrade
+from tests.desired.house import put
+from tests.push.living import EXTERNAL, World, world
+from tests.push.loop import asynchronous
+
+REPORTING = ReconcilePolicy(dict.fromkeys(Subject, Mode.REPORT))
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    made = f"sqlite:///{tmp_path}/controlplane.db"
+    upgrade(made)
+    return made
+
+
+async def found(land: World, subject: Subject) -> dict[str, str]:
+    """What stands against fs1 once it was compared in that respect."""
+    await land.middle.reconciler.run(subjects=[subject])
+    return await land.middle.findings("fs1")
+
+
+def acl(name: str, *entries: tuple[str, str]) -> Any:
+    told = [{"type": action, "cidr": cidr} for action, cidr in entries]
+    return put(Noun.ACL, name, default="deny", entries=told)
+
+
+def document(name: str, inner: str) -> Any:
+    return put(Noun.DOCUMENT, name, xml=f'<configuration name="{name}">{inner}</configuration>')
+
+
+@asynchronous
+async def test_lists_are_tried_address_by_address(url: str, vault: Vault) -> None:
+    lists = (
+        acl("office", ("allow", "192.0.2.0/24"), ("deny", "192.0.2.128/25")),
+        acl("trunks", ("allow", "198.51.100.1/32")),
+    )
+    async with world(url, vault, (EXTERNAL, *lists), reconciling=REPORTING) as land:
+        await land.add("fs1")
+        await land.middle.settled("fs1")
+        assert await found(land, Subject.ACLS) == {}
+        # It reads its lists anew while it cannot reach us: then they let nobody in.
+        land["fs1"].faults.lookups_blocked = True
+        await land.api("fs1", "reloadacl")
+        land["fs1"].faults.lookups_blocked = False
+        assert await found(land, Subject.ACLS) == {
+            "acl-wrong office": "does not let 192.0.2.1 in, and should",
+            "acl-wrong trunks": "does not let 198.51.100.1 in, and should",
+        }
+        assert (await land.middle.status("fs1")).in_sync is False
+        await land.api("fs1", "reloadacl")
+        assert await found(land, Subject.ACLS) == {}
+
+
+@asynchronous
+async def test_modules_that_documents_need(url: str, vault: Vault) -> None:
+    reads = document("callcenter.conf", "<queues/>")
+    async with world(url, vault, (EXTERNAL, reads), reconciling=REPORTING) as land:
+        await land.add("fs1")
+        await land.middle.settled("fs1")
+        assert await found(land, Subject.MODULES) == {}
+        await land.api("fs1", "unload mod_callcenter")
+        told = {"module-needed mod_callcenter": "not loaded, so that nobody reads callcenter.conf"}
+        assert await found(land, Subject.MODULES) == told
+        assert (await land.middle.status("fs1")).in_sync is True
+        # Where modules.conf says which are to be loaded, it alone does.
+        await land.middle.commit(document("modules.conf", '<modules><load module="mod_hash"/></modules>'))
+        await land.middle.settled("fs1")
+        assert await found(land, Subject.MODULES) == {}
+        await land.api("fs1", "unload mod_hash")
+        told = {"module-missing mod_hash": "not loaded, and modules.conf names it"}
+        assert await found(land, Subject.MODULES) == told
+
+
+@asynchronous
+async def test_variables_that_the_node_holds_otherwise(url: str, vault: Vault) -> None:
+    variables = [
+        put(Noun.VARIABLE, name, value=value) for name, value in (("city", "Rome"), ("two", "a b=c"))
+    ]
+    sealed = put(Noun.VARIABLE, "outbound_password", value="hush")
+    async with world(url, vault, (EXTERNAL, *variables, sealed), reconciling=REPORTING) as land:
+        await land.add("fs1", variables={"city": "Rome", "two": "a b=c"})
+        await land.middle.settled("fs1")
+        assert await found(land, Subject.VARIABLES) == {}
+        await land.api("fs1", "global_setvar city=Bonn")
+        assert await found(land, Subject.VARIABLES) == {
+            "variable-differs city": "has another value on the node"
+        }
+        await land.api("fs1", "global_setvar city=")
+        assert await found(land, Subject.VARIABLES) == {"variable-differs city": "is not set on the node"}
+
+
+@asynchronous
+async def test_what_is_ignored_is_neither_told_nor_touched(url: str, vault: Vault) -> None:
+    policy = replace(REPORTING, ignore={Subject.ACLS: ("off*",), Subject.MODULES: ("mod_call*",)})
+    rows = (acl("office", ("allow", "192.0.2.0/24")), document("callcenter.conf", "<queues/>"))
+    async with world(url, vault, (EXTERNAL, *rows), reconciling=policy) as land:
+        await land.add("fs1")
+        await land.middle.settled("fs1")
+        land["fs1"].faults.lookups_blocked = True
+        await land.api("fs1", "reloadacl")
+        await land.api("fs1", "unload mod_callcenter")
+        land["fs1"].faults.lookups_blocked = False
+        [compared] = await land.middle.reconciler.run(mode=Mode.REPAIR)
+        assert compared.drift == ()
+        assert await land.middle.findings("fs1") == {}
+
+
+@asynchronous
+async def test_one_respect_that_cannot_be_read_hides_no_other(url: str, vault: Vault) -> None:
+    async with world(
+        url, vault, (EXTERNAL, acl("office", ("allow", "192.0.2.0/24"))), reconciling=REPORTING
+    ) as land:
+        await land.add("fs1")
+        await land.middle.settled("fs1")
+        land["fs1"].faults.lookups_blocked = True
+        await land.api("fs1", "reloadacl")
+        land["fs1"].faults.errors["^sofia xmlstatus"] = "-ERR sofia Command not found!\n"
+        [compared] = await land.middle.reconciler.run()
+        assert "Command not found" in compared.error
+        assert {each.split()[0] for each in await land.middle.findings("fs1")} == {
+            "acl-wrong",
+            "gateways-unreadable",
+            "profiles-unreadable",
+        }
