@@ -53,7 +53,9 @@ from api.writing import refusal
 from api.xml_curl import XmlCurl
 from controlplane.daemon import Daemon
 from controlplane.desired.errors import DesiredError
+from controlplane.observed.node_status import Proof
 from controlplane.store.errors import StoreError
+from esl.link import LinkState
 
 RESOURCES = (
     NODES,
@@ -90,6 +92,8 @@ def asked_of(daemon: Daemon) -> Asked:
     metrics.gauge("controlplane_answer_cache_bytes", "Bytes of answers kept.", lambda: cache.size)
     metrics.gauge("controlplane_answer_cache_entries", "Answers kept.", lambda: len(cache))
 
+    nodes_told(daemon, metrics)
+
     def most(name: str) -> int | None:
         node = daemon.desired.catalog.node(name)
         return None if node is None else node.value.response_max_bytes
@@ -98,6 +102,43 @@ def asked_of(daemon: Daemon) -> Asked:
     asked = Asked(most, metrics, kept=kept, on_refused=daemon.refusals.note)
     metrics.before(asked.settle)
     return asked
+
+
+def nodes_told(daemon: Daemon, metrics: Metrics) -> None:
+    """Have a scrape tell how each node is doing."""
+    prover, fleet = daemon.pusher.prover, daemon.fleet
+
+    def names() -> list[str]:
+        return [row.value.name for row in daemon.desired.catalog.nodes.values()]
+
+    def connected() -> dict[str, float]:
+        links = {name: fleet.link(name) for name in names()}
+        return {name: float(link is not None and link.state is LinkState.UP) for name, link in links.items()}
+
+    def proofs() -> dict[str, Proof]:
+        found = {name: prover.last(name) for name in names()}
+        return {name: proof for name, proof in found.items() if proof is not None}
+
+    metrics.by_node("controlplane_node_connected", "Whether our connection to the node is up.", connected)
+    metrics.by_node(
+        "controlplane_node_answering",
+        "Whether the node could fetch from us when it was asked last.",
+        lambda: {name: float(not proof.reason) for name, proof in proofs().items()},
+    )
+    metrics.by_node(
+        "controlplane_node_probe_seconds",
+        "How long the node's last successful probe took: to the node, from it to us, and back.",
+        lambda: {name: each.round_trip for name, each in proofs().items() if each.round_trip is not None},
+    )
+    metrics.by_node(
+        "controlplane_node_probe_success_timestamp_seconds",
+        "When the node's last successful probe was.",
+        lambda: {
+            name: each.answered_at.timestamp()
+            for name, each in proofs().items()
+            if each.answered_at is not None
+        },
+    )
 
 
 def operators_app(daemon: Daemon, lookups: Address, asked: Asked) -> ASGIApp:

@@ -1,11 +1,12 @@
 """What is counted of lookups, and `GET /metrics` for Prometheus.
 
 The counting is a few additions into plain lists, done in batches; only a scrape makes
-Prometheus' own objects. Labels are words of ours: a caller cannot make new ones.
+Prometheus' own objects. Labels are words of ours, and nodes
+that operators named: a caller cannot make new ones.
 """
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
@@ -71,6 +72,7 @@ class Metrics(Collector):
         self._tallies: dict[Labels, _Tally] = {}
         self._hits: dict[tuple[str, str], int] = {}
         self._gauges: list[tuple[str, str, Callable[[], float]]] = []
+        self._by_node: list[tuple[str, str, Callable[[], Mapping[str, float]]]] = []
         self._before: Callable[[], None] = lambda: None
         self._registry = CollectorRegistry(auto_describe=False)
         self._registry.register(self)
@@ -78,6 +80,10 @@ class Metrics(Collector):
     def gauge(self, name: str, text: str, value: Callable[[], float]) -> None:
         """Have a scrape tell `value()` as well."""
         self._gauges.append((name, text, value))
+
+    def by_node(self, name: str, text: str, values: Callable[[], Mapping[str, float]]) -> None:
+        """Have a scrape tell `values()`, by node, as well."""
+        self._by_node.append((name, text, values))
 
     def before(self, settle: Callable[[], None]) -> None:
         """Have `settle()` called before each scrape."""
@@ -123,6 +129,11 @@ class Metrics(Collector):
         )
         for name, text, value in self._gauges:
             yield GaugeMetricFamily(name, text, value=value())
+        for name, text, values in self._by_node:
+            family = GaugeMetricFamily(name, text, labels=("node",))
+            for node, measured in values().items():
+                family.add_metric((node,), measured)
+            yield family
 
     async def serve(self, request: Request) -> Response:
         """Answer a scrape."""

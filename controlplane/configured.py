@@ -8,10 +8,10 @@ from typing import Any
 
 from controlplane.desired import windows
 from controlplane.desired.directives import Allowed
-from controlplane.jobs import Job, comparing
+from controlplane.jobs import Job, Work, comparing
 from controlplane.push import PushPolicy
 from controlplane.reconcile import Mode, ReconcilePolicy, Reconciler, Subject
-from controlplane.settings import Documents, EventSocket, Push, Reconcile, Retention, Settings
+from controlplane.settings import Documents, EventSocket, Probe, Push, Reconcile, Retention, Settings
 from controlplane.store.engine import Store
 from controlplane.store.retention import Keep, prune
 from esl.link import LinkPolicy
@@ -39,7 +39,7 @@ def allowed(settings: Documents) -> Allowed:
     return Allowed(settings.allow_preprocessor, settings.allow_exec)
 
 
-def push_policy(settings: Push) -> PushPolicy:
+def push_policy(settings: Push, probe: Probe) -> PushPolicy:
     """Say how pushes are timed."""
     return PushPolicy(
         debounce=settings.debounce,
@@ -51,6 +51,7 @@ def push_policy(settings: Push) -> PushPolicy:
         backoff_max=settings.retry_max,
         deadline=settings.deadline,
         change_windows=tuple(map(windows.parse, settings.change_windows)),
+        probe_timeout=probe.timeout,
     )
 
 
@@ -62,8 +63,10 @@ def reconcile_policy(settings: Reconcile) -> ReconcilePolicy:
     )
 
 
-def jobs(settings: Settings, store: Store, reconciler: Reconciler) -> list[Job]:
-    """Give the jobs: one for each subject that is compared at all, and one that forgets history."""
+def jobs(settings: Settings, store: Store, reconciler: Reconciler, probe: Work) -> list[Job]:
+    """Give the jobs: one for each subject that is compared at all, one that asks nodes for proof that they
+    can fetch from us, and one that forgets history.
+    """
     found = [
         comparing(
             reconciler,
@@ -75,7 +78,11 @@ def jobs(settings: Settings, store: Store, reconciler: Reconciler) -> list[Job]:
         if mode is not Mode.OFF
     ]
     work = partial(_forget, store, keep(settings.retention))
-    return [*found, Job("retention", RETENTION_PERIOD, work, jitter=60.0)]
+    return [
+        *found,
+        Job("probe", settings.probe.period, probe, jitter=settings.probe.jitter),
+        Job("retention", RETENTION_PERIOD, work, jitter=60.0),
+    ]
 
 
 def keep(settings: Retention) -> Keep:

@@ -29,7 +29,7 @@ from controlplane.reconcile import Reconciler
 from controlplane.settings import Settings
 from controlplane.store import DatabaseRefused, Store, Vault, upgrade
 from esl.fleet import Fleet
-from esl.link import Link, NodeEvent
+from esl.link import Link, LinkState, NodeEvent
 
 log = logging.getLogger(__name__)
 
@@ -138,7 +138,7 @@ class Daemon:
             self.answers,
             self.fleet,
             wants,
-            policy=configured.push_policy(settings.push),
+            policy=configured.push_policy(settings.push, settings.probe),
         )
         self.reconciler = Reconciler(
             store,
@@ -148,7 +148,7 @@ class Daemon:
             self.pusher,
             configured.reconcile_policy(settings.reconcile),
         )
-        self.jobs = Jobs(store, configured.jobs(settings, store, self.reconciler))
+        self.jobs = Jobs(store, configured.jobs(settings, store, self.reconciler, self._prove_all))
         # In this order: what a node is told is up to date before it is commanded to ask.
         self.desired.listen(self.answers.changed)
         self.desired.listen(self.pusher.committed)
@@ -160,6 +160,9 @@ class Daemon:
         """Asked only once everything is assembled."""
         return self.pusher.may_cache(node)
 
+    async def _prove_all(self) -> Mapping[str, int]:
+        return await self.pusher.prover.each(row.value.name for row in self._catalog().nodes.values())
+
     def _own_address(self, node: str) -> str | None:
         link = self.fleet.link(node)
         return link.own_address if link is not None else None
@@ -168,6 +171,8 @@ class Daemon:
         reason = f" ({link.reason})" if link.reason else ""
         log.info("node %s is %s%s", link.node, link.state, reason, extra={"node": link.node})
         self.pusher.on_link(link)
+        if link.state is LinkState.UP:
+            self.pusher.prover.look(link.node)
 
     def _on_event(self, event: NodeEvent) -> None:
         self.pusher.on_event(event)

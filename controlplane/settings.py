@@ -150,6 +150,15 @@ class Push(_Section):
     """When pushes go out to nodes that have no windows of their own; none: at any time."""
 
 
+class Probe(_Section):
+    """How nodes are asked to show that they can fetch from us."""
+
+    period: Seconds = 60.0
+    jitter: Annotated[float, Field(ge=0, le=3600)] = 5.0
+    timeout: Seconds = 10.0
+    """For one: the node asks us meanwhile, and waits itself as long as its binding says."""
+
+
 class Modes(_Section):
     """What is done about drift, by kind."""
 
@@ -229,6 +238,7 @@ class Settings(BaseSettings):
     operators: OperatorsListener = OperatorsListener()
     event_socket: EventSocket = EventSocket()
     push: Push = Push()
+    probe: Probe = Probe()
     reconcile: Reconcile = Reconcile()
     retention: Retention = Retention()
     log: Log = Log()

@@ -12,8 +12,9 @@ from api.paths import route
 from api.problems import Problem, not_found
 from api.times import told
 from controlplane.daemon import Daemon
-from controlplane.observed.conditions import NodeStatus, OpenPush
+from controlplane.observed.conditions import Condition
 from controlplane.observed.errors import ObservedError
+from controlplane.observed.node_status import NodeStatus, OpenPush
 from controlplane.push.errors import PushError, UnknownNode
 from esl.errors import EventSocketError
 from esl.link import LinkState
@@ -66,8 +67,12 @@ def _shown(daemon: Daemon, status: NodeStatus) -> dict[str, Any]:
         "node": status.node,
         "mode": status.mode.value,
         "connected": status.link is LinkState.UP,
+        "health": {"status": status.health.value, "why": status.ails},
         "in_sync": status.in_sync,
         "why": status.why,
+        "conditions": [_condition(condition) for condition in status.conditions],
+        "answered_at": told(status.answered_at),
+        "round_trip_ms": round(status.round_trip * 1000, 3) if status.round_trip is not None else None,
         "link": {
             "state": status.link.value,
             "since": told(status.link_since),
@@ -88,6 +93,15 @@ def _shown(daemon: Daemon, status: NodeStatus) -> dict[str, Any]:
         if suspension
         else None,
         "lookup_refused": {"at": told(refusal.at), "reason": refusal.reason} if refusal else None,
+    }
+
+
+def _condition(condition: Condition) -> dict[str, Any]:
+    return {
+        "name": condition.name.value,
+        "status": condition.status,
+        "reason": condition.reason,
+        "since": told(condition.since),
     }
 
 

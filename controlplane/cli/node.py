@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -12,10 +13,17 @@ from controlplane.cli.command import Call, ask_unseen, command, confirmed, group
 from controlplane.cli.failure import Code, Failure
 from controlplane.cli.landing import Reason, Wait, landed
 from controlplane.cli.nouns import NODE, delete
-from controlplane.cli.output import Column
+from controlplane.cli.output import TRUTH, Column, moment
 
 PASSWORD_VARIABLE = "CONTROLPLANE_NODE_PASSWORD"  # noqa: S105 - its name
 STEPS = (Column("COMMAND", "command"), Column("WHY", "reason"))
+FACTS = (Column("", "what"), Column("", "value"))
+CONDITIONS = (
+    Column("CONDITION", "name"),
+    Column("STATUS", lambda condition: TRUTH[condition["status"]]),
+    Column("SINCE (UTC)", lambda condition: moment(condition["since"])),
+    Column("REASON", "reason"),
+)
 HELD = (Column("NOT DONE", "what"), Column("WAITS FOR", "for"), Column("WHY", "reason"))
 
 Name = Annotated[str, typer.Argument(metavar="NAME")]
@@ -23,9 +31,9 @@ Name = Annotated[str, typer.Argument(metavar="NAME")]
 
 def add(app: typer.Typer) -> None:
     """Add the commands."""
-    nodes = group(app, "node", "Nodes: add, files, adopt, remove.")
+    nodes = group(app, "node", "Nodes: add, show, files, adopt, remove.")
     command(nodes, enrol, "add")
-    for function in (config, adopt, observe, remove):
+    for function in (show, config, adopt, observe, remove):
         command(nodes, function)
     passwords = group(nodes, "password", "The password with which the node asks us.")
     command(passwords, renew)
@@ -63,6 +71,17 @@ def enrol(
     except Failure as failure:
         told = f"{name} was added, but its files cannot be written yet: {failure}"
         raise Failure(f"{told}. `controlplane node config {name}` prints them.", failure.code) from failure
+
+
+def show(call: Call, name: Name) -> None:
+    """Tell how the node is doing: what is so since when, and what it runs."""
+    told = call.client.get(below("nodes", name, "status"))
+    if call.out.as_json:
+        call.out.document(told)
+        return
+    call.out.table(FACTS, [{"what": what, "value": value} for what, value in _facts(told)])
+    call.out.say("")
+    call.out.table(CONDITIONS, told["conditions"])
 
 
 def config(
@@ -132,6 +151,22 @@ def retire(call: Call, name: Name) -> Code:
     """Let only the newest one stand, once the node uses it."""
     told = call.client.send("DELETE", below("nodes", name, "lookup-passwords"))
     return landed(call, f"node {name} has one password", told, None)
+
+
+def _facts(status: Json) -> Iterator[tuple[str, str]]:
+    link, health = status["link"], status["health"]
+    yield "node", status["node"]
+    yield "mode", status["mode"]
+    yield "health", health["status"] + (f": {health['why']}" if health["why"] else "")
+    yield "in sync", TRUTH[status["in_sync"]] + (f": {status['why']}" if status["why"] else "")
+    for what in ("desired", "attempted", "applied"):
+        yield f"{what} revision", str(status[f"{what}_revision"])
+    yield "observed at (UTC)", moment(status["observed_at"]) or "never"
+    yield "answered at (UTC)", moment(status["answered_at"]) or "never"
+    if status["round_trip_ms"] is not None:
+        yield "round trip", f"{status['round_trip_ms']:.1f} ms"
+    if link["version"] is not None:
+        yield "version", link["version"]
 
 
 def _show(call: Call, name: str, plan: Json) -> None:

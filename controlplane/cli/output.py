@@ -19,9 +19,15 @@ from rich.text import Text
 Json = dict[str, Any]
 
 # Words that mean the same wherever they stand.
-_GOOD = {"up", "yes", "applied", "managed", "ok", "REGED", "NOREG", "done", "found"}
-_BAD = {"down", "no", "stalled", "failed", "missing", "extra", "error", "FAILED", "FAIL_WAIT", "not found"}
-_SOON = {"connecting", "waiting", "running", "awaiting_restart", "warning", "observing", "unknown"}
+_GOOD = {"up", "healthy", "yes", "applied", "managed", "ok", "REGED", "NOREG", "done", "found"}
+_BAD = {
+    *("down", "unreachable", "no", "stalled", "failed", "missing", "extra", "error"),
+    *("FAILED", "FAIL_WAIT", "not found"),
+}
+_SOON = {
+    *("connecting", "degraded", "waiting", "running", "awaiting_restart", "warning", "observing", "unknown"),
+}
+TRUTH = {True: "yes", False: "no", None: "unknown"}
 # Control characters (lines and tabs aside), and those that turn the direction of writing.
 _STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 # A pipe has no width: nothing that is read by a program is cut or wrapped.

@@ -11,15 +11,13 @@ from controlplane.cli.client import Json, below
 from controlplane.cli.command import Call, command, group
 from controlplane.cli.failure import Code
 from controlplane.cli.landing import Wait, await_nodes
-from controlplane.cli.output import Column, complain, moment, word
+from controlplane.cli.output import TRUTH, Column, complain, moment, word
 
 # Seconds between two looks at the pushes.
 _LOOK = 0.5
 _NEWEST = 1000
 
 OfNode = Annotated[str | None, typer.Option("--node", metavar="NAME", help="Of this node alone.")]
-
-_IN_SYNC = {True: "yes", False: "no", None: "unknown"}
 
 
 def _link(status: Json) -> Text:
@@ -30,11 +28,12 @@ def _link(status: Json) -> Text:
 NODES = (
     Column("NODE", "node"),
     Column("LINK", _link),
+    Column("HEALTH", "health.status"),
     Column("MODE", "mode"),
     Column("DESIRED", "desired_revision"),
     Column("APPLIED", "applied_revision"),
-    Column("IN SYNC", lambda status: _IN_SYNC[status["in_sync"]]),
-    Column("REASON", "why"),
+    Column("IN SYNC", lambda status: TRUTH[status["in_sync"]]),
+    Column("REASON", lambda status: status["why"] or status["health"]["why"]),
 )
 PUSHES = (
     Column("ID", "id"),
@@ -74,7 +73,7 @@ def add(app: typer.Typer) -> None:
 
 
 def nodes(call: Call) -> None:
-    """Tell of each node: its link, its mode, its revisions, and whether it is in sync."""
+    """Tell of each node: its link, how it fares, its mode, its revisions, and whether it is in sync."""
     found = call.client.get("/status")
     if call.out.as_json:
         call.out.document(found)

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,9 +14,8 @@ from controlplane.desired import windows
 from controlplane.desired.catalog import Catalog
 from controlplane.desired.revisions import Revision
 from controlplane.desired.values import Key, NodeMode, Noun, Scope
-from controlplane.observed.conditions import NodeStatus, OpenPush, Progress, status
-from controlplane.push import findings, queue
-from controlplane.push.applied import Applied
+from controlplane.observed.node_status import NodeStatus
+from controlplane.push import queue
 from controlplane.push.batch import Batch
 from controlplane.push.boot import SinceBoot
 from controlplane.push.dispatcher import Dispatcher
@@ -25,9 +24,10 @@ from controlplane.push.homecoming import Homecoming
 from controlplane.push.plan import Plan
 from controlplane.push.policy import Backoff, PushPolicy
 from controlplane.push.ports import Answers, Nodes, Wants
-from controlplane.push.probe import prove
+from controlplane.push.proving import Prover
 from controlplane.push.queue import Ended, NodeState
 from controlplane.push.runner import Runner
+from controlplane.push.statuses import Statuses
 from controlplane.push.suspensions import Suspension, Suspensions
 from controlplane.push.touches import EVERYTHING, Touches
 from controlplane.push.watch import Watch
@@ -67,11 +67,15 @@ class Pusher:
         self._suspensions = Suspensions(store, catalog)
         self._watch = Watch()
         self._since_boot = SinceBoot()
+        self.prover = Prover(
+            nodes, answers, self.policy.probe_timeout, lambda node: self._statuses.changed((node,))
+        )
         self._runner = Runner(
             nodes,
             answers,
             wants,
             self._watch,
+            self.prover,
             since_boot=self._since_boot,
             opening=self.opening,
             policy=self.policy,
@@ -91,6 +95,7 @@ class Pusher:
             done=self._arrived,
             delays=lambda: delays(self.policy.backoff_min, self.policy.backoff_max, self.policy.jitter),
         )
+        self._statuses = Statuses(store, catalog, nodes, self.prover.last, self.suspended, self.obstacle)
 
     @property
     def ended(self) -> Signal[Ended]:
@@ -103,6 +108,7 @@ class Pusher:
         self._cores = {name: state.core_uuid for name, state in kept.items()}
         await self._suspensions.load()
         await self._dispatcher.start()
+        self._statuses.start()
         self._started = True
         for node in list(self._up):
             self._homecoming.look(node)
@@ -116,7 +122,9 @@ class Pusher:
             task.cancel()
         if self._tasks:
             await asyncio.wait(self._tasks)
+        await self.prover.stop()
         await self._enqueueing.drain()
+        await self._statuses.stop()
 
     # --- what comes in -------------------------------------------------------------------------
 
@@ -124,11 +132,13 @@ class Pusher:
         """A revision was committed, with its pushes (a listener of the desired state)."""
         if self._started:
             self._dispatcher.notify(revision.nodes)
+            self.changed(revision.nodes)
             for change in revision.changes:
                 if change.key.noun is not Noun.NODE:
                     continue
                 if change.after is None:
                     self._suspensions.forget(change.key.name)
+                    self.prover.forget(change.key.name)
                 if change.key.name in self._up:
                     self._look(change.key.name)
                 # Its change windows may be others now.
@@ -151,6 +161,7 @@ class Pusher:
 
     def on_link(self, link: Link) -> None:
         """A node's link changed."""
+        self.changed((link.node,))
         if link.state is LinkState.UP:
             if link.node not in self._up:
                 self._up.add(link.node)
@@ -173,6 +184,7 @@ class Pusher:
         if touched:
             await self._enqueueing.add(_Asked(touched, reason, patient))
             self._dispatcher.notify(touched, patient=patient is not None)
+            self.changed(touched)
 
     async def plan_for(self, node: str) -> Plan:
         """What would be done to bring the node wholly to where it should be; only asks it.
@@ -185,7 +197,7 @@ class Pusher:
 
     async def prove(self, node: str) -> None:
         """Have the node show that it can fetch from us; raises NotAnswering or an EventSocketError."""
-        await prove(self._nodes, self._answers, node, self.policy.probe_timeout)
+        await self.prover(node)
 
     def may_cache(self, node: str) -> bool:
         """Whether what the node keeps of users could be flushed now, and is none from before its link."""
@@ -245,43 +257,19 @@ class Pusher:
 
     async def statuses(self) -> dict[str, NodeStatus]:
         """How every node is doing, by name."""
-        catalog = self._catalog()
-        modes = {row.value.name: row.value.mode for row in catalog.nodes.values()}
-        links = {name: self._nodes.link(name) for name in modes}
-        obstacles = {name: self.obstacle(name) for name in modes}
+        return await self._statuses.all()
 
-        def work(session: Session) -> dict[str, NodeStatus]:
-            states, drifting = queue.states(session), findings.drifting(session)
-            pushes: dict[str, list[OpenPush]] = {}
-            for push in queue.unfinished(session):
-                pushes.setdefault(push.node, []).append(_open(push, obstacles.get(push.node, "")))
-            found = {}
-            for name, mode in modes.items():
-                state = states.get(name, NodeState(name))
-                found[name] = status(
-                    name,
-                    mode,
-                    links[name],
-                    catalog.revision,
-                    Progress(
-                        state.desired_revision,
-                        state.attempted_revision,
-                        state.applied_revision,
-                        state.observed_at,
-                    ),
-                    pushes.get(name, ()),
-                    Applied.from_json(state.applied).held,
-                    drifting.get(name, []),
-                )
-            return found
-
-        return await self._store.read(work)
+    def changed(self, nodes: Iterable[str]) -> None:
+        """Something may be otherwise with these nodes: it is written down since when."""
+        self._statuses.changed(nodes)
 
     # --- inside --------------------------------------------------------------------------------
 
     def _look_at(self, scopes: Collection[Scope]) -> None:
         for scope in scopes:
-            for node in self._suspensions.covered(scope):
+            covered = self._suspensions.covered(scope)
+            self.changed(covered)
+            for node in covered:
                 if node in self._up:
                     self._look(node)
 
@@ -321,6 +309,7 @@ class Pusher:
         self._dispatcher.wake(node)
 
     def _ended(self, ended: Ended) -> None:
+        self.changed((ended.node,))
         if ended.core_uuid is not None:
             self._cores[ended.node] = ended.core_uuid
 
@@ -358,9 +347,3 @@ class _Asked:
     touched: Mapping[str, Touches]
     reason: str
     patient: datetime | None = None
-
-
-def _open(push: queue.Push, obstacle: str) -> OpenPush:
-    """`obstacle`: what keeps the node's pushes from beginning at all."""
-    reason = obstacle if obstacle and push.state is queue.State.WAITING else push.reason
-    return OpenPush(push.id, push.state.value, push.revision, reason, push.attempts, push.not_before)

@@ -72,6 +72,9 @@ class NodeState:
     applied_revision: int = 0
     observed_at: datetime | None = None
     applied: Mapping[str, str] = field(default_factory=dict)
+    answered_at: datetime | None = None
+    round_trip: float | None = None
+    conditions: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -369,6 +372,11 @@ def observed(session: Session, at: Mapping[str, datetime]) -> None:
     _write_states(session, {node: {"observed_at": moment} for node, moment in at.items()})
 
 
+def learn(session: Session, learned: Mapping[str, Mapping[str, Any]]) -> None:
+    """Keep this of the nodes: values by column."""
+    _write_states(session, learned)
+
+
 def _give_up(
     session: Session, nodes: Collection[str], in_states: Sequence[State], reason: str, now: datetime
 ) -> None:
@@ -436,7 +444,7 @@ def _write_states(session: Session, learned: Mapping[str, Mapping[str, Any]]) ->
         return
     connection = session.connection()
     known = set(session.execute(select(_STATES.c.node).where(_STATES.c.node.in_(sorted(learned)))).scalars())
-    missing = [{"node": node, "applied": {}} for node in learned if node not in known]
+    missing = [{"node": node, "applied": {}, "conditions": {}} for node in learned if node not in known]
     if missing:
         zero = dict.fromkeys(("desired_revision", "attempted_revision", "applied_revision"), 0)
         connection.execute(insert(_STATES), [zero | row for row in missing])

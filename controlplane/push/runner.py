@@ -17,8 +17,9 @@ from controlplane.push.perform import Performer, Report
 from controlplane.push.plan import Act, Plan, Wait, plan, to_read
 from controlplane.push.policy import Backoff, PushPolicy, Verdict, judge
 from controlplane.push.ports import Answers, Nodes, Wants
-from controlplane.push.probe import prepare, prove
+from controlplane.push.probe import prepare
 from controlplane.push.progress import afterwards
+from controlplane.push.proving import Prover
 from controlplane.push.queue import Ended, NodeState, State, Taken
 from controlplane.push.touches import EVERYTHING, Touches
 from controlplane.push.verify import Verifier, lookups
@@ -70,6 +71,7 @@ class Runner:
         answers: Answers,
         wants: Wants,
         watch: Watch,
+        prove: Prover,
         *,
         since_boot: SinceBoot,
         opening: Callable[[str], datetime | None],
@@ -80,6 +82,7 @@ class Runner:
         self._answers = answers
         self._wants = wants
         self._watch = watch
+        self._prove = prove
         self._since_boot = since_boot
         self._opening = opening
         self._policy = policy
@@ -197,7 +200,7 @@ class Runner:
         performer = Performer(self._nodes, self._watch, self._policy, node, run.report)
         await performer.flush(planned.steps)
         if not all(step.harmless for step in planned.steps):
-            await prove(self._nodes, self._answers, node, self._policy.probe_timeout)
+            await self._prove(node)
             await prepare(self._answers, node, lookups(planned, wanted))
         self._starting[node] = {step.target for step in planned.steps if step.act is Act.START_PROFILE}
         verifier = Verifier(self._nodes, ledger, self._policy, wanted, planned, ledger.mark())

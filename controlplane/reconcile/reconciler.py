@@ -249,6 +249,7 @@ class Reconciler:
             )
 
         await self._store.write(work)
+        self._pusher.changed(each.node for each in records)
 
 
 def _stalled(session: Session, since: datetime) -> dict[str, Touches]:

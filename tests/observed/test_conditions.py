@@ -1,68 +1,39 @@
-"""What is said of a node."""
+"""Since when something is so."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from controlplane.desired.values import NodeMode
-from controlplane.observed.conditions import OpenPush, Progress, status
-from esl.link import Link, LinkState
+from controlplane.observed.conditions import Condition, Name, dated, keep, kept
 
-AT = datetime(2026, 11, 24, tzinfo=UTC)
-UP = Link("fs1", LinkState.UP, AT, core_uuid="core", version="1.11", own_address="192.0.2.1")
-DOWN = Link("fs1", LinkState.DOWN, AT, "refused")
-SEEN = Progress(7, 7, 7, AT)
+THEN = datetime(2026, 11, 24, tzinfo=UTC)
+NOW = THEN + timedelta(hours=1)
+FOUND = (Condition(Name.IN_SYNC, True), Condition(Name.STALLED, False, "why"))
 
 
-def push(state: str, reason: str = "") -> OpenPush:
-    return OpenPush(1, state, 7, reason, 1, None)
+def test_what_is_new_is_so_from_now_on() -> None:
+    assert [each.since for each in dated(FOUND, {}, NOW)] == [NOW, NOW]
 
 
-@pytest.mark.parametrize(
-    ("link", "progress", "pushes", "held", "drifting", "in_sync", "why"),
-    [
-        (UP, SEEN, [], {}, [], True, ""),
-        (UP, SEEN, [push("waiting")], {}, [], False, "a push is waiting"),
-        (UP, SEEN, [push("waiting", "no way")], {}, [], False, "a push is waiting: no way"),
-        (UP, SEEN, [push("running")], {}, [], False, "a push is running"),
-        (UP, SEEN, [push("waiting"), push("stalled", "-ERR")], {}, [], False, "a push stalled: -ERR"),
-        (DOWN, SEEN, [push("waiting")], {}, [], False, "a push waits till the node is back: refused"),
-        (None, SEEN, [push("waiting")], {}, [], False, "a push waits till the node is back: not connected"),
-        (UP, SEEN, [], {"b": "2", "a": "1"}, ["x"], False, "a waits for a restart: 1"),
-        (UP, SEEN, [], {}, ["first", "second"], False, "first"),
-        (DOWN, SEEN, [], {}, ["first"], False, "first"),
-        # nothing known against it, and yet it cannot be told
-        (DOWN, SEEN, [], {}, [], None, "the node is away"),
-        (None, SEEN, [], {}, [], None, "the node is away"),
-        (UP, Progress(), [], {}, [], None, "the node was not compared yet"),
-        (UP, Progress(7, 7, 7, None), [], {}, [], True, ""),
-    ],
-)
-def test_in_sync(
-    link: Link | None,
-    progress: Progress,
-    pushes: Sequence[OpenPush],
-    held: Mapping[str, str],
-    drifting: Sequence[str],
-    in_sync: bool | None,
-    why: str,
-) -> None:
-    found = status("fs1", NodeMode.MANAGED, link, 7, progress, pushes, held, drifting)
-    assert (found.in_sync, found.why) == (in_sync, why)
-    assert found.findings == len(drifting)
+def test_what_was_so_before_is_so_since_then() -> None:
+    before = {Name.IN_SYNC: (True, THEN), Name.STALLED: (True, THEN)}
+    assert [each.since for each in dated(FOUND, before, NOW)] == [THEN, NOW]
 
 
-def test_an_observed_node_is_in_sync_once_it_was_compared() -> None:
-    """What was ever applied to it tells nothing: others command it."""
-    progress = Progress(7, 7, 7, None)
-    assert status("fs1", NodeMode.OBSERVING, UP, 7, progress, [], {}, []).in_sync is None
-    compared = replace(progress, observed_at=AT)
-    assert status("fs1", NodeMode.OBSERVING, UP, 7, compared, [], {}, []).in_sync is True
+@pytest.mark.parametrize("before", [True, False])
+def test_not_to_be_known_is_another_status(before: bool) -> None:
+    [found] = dated([Condition(Name.IN_SYNC, None)], {Name.IN_SYNC: (before, THEN)}, NOW)
+    assert found.since == NOW
+    [again] = dated([Condition(Name.IN_SYNC, None)], {Name.IN_SYNC: (None, THEN)}, NOW)
+    assert again.since == THEN
 
 
-def test_a_node_that_is_not_held_is_down() -> None:
-    found = status("fs1", NodeMode.MANAGED, None, 7, SEEN, [], {}, [])
-    assert (found.link, found.link_reason, found.link_since) == (LinkState.DOWN, "not held", None)
-    assert (found.core_uuid, found.version, found.own_address) == (None, None, None)
+def test_what_knows_its_own_time_keeps_it() -> None:
+    found = Condition(Name.CONNECTED, True, since=THEN)
+    assert dated([found], {Name.CONNECTED: (True, NOW)}, NOW) == (found,)
+
+
+def test_they_are_kept_as_they_were() -> None:
+    found = dated(FOUND, {}, NOW)
+    assert kept(keep(found)) == {Name.IN_SYNC: (True, NOW), Name.STALLED: (False, NOW)}
+    assert keep(FOUND) == {}

@@ -24,10 +24,11 @@ from controlplane.desired.catalog import Catalog
 from controlplane.desired.revisions import ChangeSet, Delete, Item, Put, Revision
 from controlplane.desired.values import Key, NodeMode, Noun, SecretRef
 from controlplane.holding import Holding
-from controlplane.observed.conditions import NodeStatus
+from controlplane.observed.node_status import NodeStatus
 from controlplane.push import Enqueues, Pusher, PushPolicy, Wants, queue
 from controlplane.push.findings import page
 from controlplane.push.queue import Ended, Push
+from controlplane.push.statuses import KEEPING
 from controlplane.reconcile import Mode, ReconcilePolicy, Reconciler, Subject
 from controlplane.store import Store, Vault
 from esl.commands import Command
@@ -129,6 +130,9 @@ class GatedStore(Store):
     async def write(self, work: Callable[[Session], T]) -> T:
         if self.error is not None:
             raise self.error
+        task = asyncio.current_task()
+        if task is not None and task.get_name() == KEEPING:
+            return await super().write(work)  # no part of any push
         await self.gate.by()
         written = await super().write(work)
         await self.gate.by()

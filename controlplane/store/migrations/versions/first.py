@@ -162,6 +162,9 @@ def upgrade() -> None:
         sa.Column("applied_revision", WHOLE, nullable=False),
         sa.Column("observed_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("applied", sa.JSON(), nullable=False),
+        sa.Column("answered_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("round_trip", sa.Float(), nullable=True),
+        sa.Column("conditions", sa.JSON(), nullable=False),
         sa.PrimaryKeyConstraint("node", name=op.f("pk_node_states")),
     )
     op.create_table(
