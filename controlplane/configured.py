@@ -60,6 +60,9 @@ def reconcile_policy(settings: Reconcile) -> ReconcilePolicy:
     return ReconcilePolicy(
         modes={subject: Mode(getattr(settings, subject)) for subject in Subject},
         ignore={subject: getattr(settings.ignore, subject) for subject in Subject},
+        attempts=settings.attempts,
+        wipe_share=settings.wipe_share,
+        wipe_few=settings.wipe_few,
     )
 
 

@@ -9,7 +9,7 @@ import pytest
 from controlplane.desired.values import NodeMode, Noun
 from controlplane.observed.drift import Kind
 from controlplane.push.queue import State
-from controlplane.reconcile import Compared, Mode, ReconcilePolicy, Subject
+from controlplane.reconcile import Compared, Mode, ReconcilePolicy, Subject, Word
 from controlplane.store import Vault, upgrade
 from controlplane.store.errors import DatabaseUnreachable
 from tests.desired.house import put
@@ -94,7 +94,7 @@ async def test_one_that_was_changed_by_hand_is_ours_again(url: str, vault: Vault
         await land.middle.settled("fs1")
         await killed(land, "gw")
         await by_hand(land, "sofia profile external startgw gw", from_disk=True)
-        assert kinds(await land.middle.reconciler.run(mode=Mode.REPORT)) == [(Kind.UNMANAGED, "gw")]
+        assert kinds(await land.middle.reconciler.run(word=Word(Mode.REPORT))) == [(Kind.UNMANAGED, "gw")]
         assert await land.middle.findings("fs1") == {
             "gateway-unmanaged gw": "runs on profile external, not made by us"
         }
@@ -140,7 +140,7 @@ async def test_what_is_off_is_not_looked_at(url: str, vault: Vault) -> None:
         assert await land.middle.reconciler.run(subjects=[Subject.GATEWAYS]) == []
         assert await land.middle.findings("fs1") == {}
         # The operator's word goes before the setting.
-        [found] = await land.middle.reconciler.run(["fs1"], mode=Mode.REPAIR)
+        [found] = await land.middle.reconciler.run(["fs1"], word=Word(Mode.REPAIR))
         assert found.pushed
         await land.middle.settled("fs1")
         assert await land.middle.runs("fs1", {"gw"})
@@ -192,7 +192,7 @@ async def test_an_observing_node_is_compared_and_sent_nothing(url: str, vault: V
         middle = land.middle
         await land.add("fs1", mode=NodeMode.OBSERVING)
         await killed(land, "gw")
-        [found] = await middle.reconciler.run(mode=Mode.REPAIR)
+        [found] = await middle.reconciler.run(word=Word(Mode.REPAIR))
         assert [each.kind for each in found.drift] == [Kind.MISSING]
         assert not found.pushed
         assert land.commands("fs1") == []
@@ -293,3 +293,102 @@ async def test_a_database_that_is_away_is_said_so(url: str, vault: Vault) -> Non
             await land.middle.reconciler.run()
         land.middle.store.error = None
         assert await land.middle.reconciler.run() == [Compared("fs1"), Compared("fs2")]
+
+
+@asynchronous
+async def test_a_dry_run_tells_the_commands_and_sends_none(url: str, vault: Vault) -> None:
+    policy = ReconcilePolicy({Subject.GATEWAYS: Mode.DRY_RUN, Subject.PROFILES: Mode.REPORT})
+    office = put(Noun.ACL, "office", default="deny", entries=[{"type": "allow", "cidr": "192.0.2.0/24"}])
+    async with world(url, vault, (EXTERNAL, gateway("gw"), office), reconciling=policy) as land:
+        middle = land.middle
+        await land.add("fs1")
+        await middle.settled("fs1")
+        before = len(land.commands("fs1"))
+        await killed(land, "gw")
+        [compared] = await middle.reconciler.run()
+        assert not compared.pushed
+        [step] = compared.plans[Subject.GATEWAYS].steps
+        assert step.command.shown == "sofia profile external startgw gw"
+        told = "a repair would send: sofia profile external startgw gw (does not run on profile external)"
+        assert (await middle.findings("fs1"))["gateways-dry-run fs1"] == told
+        await by_hand(land, "reloadacl", from_disk=True)
+        [compared] = await middle.reconciler.run(word=Word(Mode.DRY_RUN))
+        assert [step.command.shown for step in compared.plans[Subject.ACLS].steps] == ["reloadacl"]
+        assert land.commands("fs1")[before:] == []
+        # What it tells is what a repair then sends.
+        await middle.reconciler.run(word=Word(Mode.REPAIR))
+        await middle.settled("fs1")
+        assert land.commands("fs1")[before:] == ["sofia profile external startgw gw", "reloadacl"]
+        await middle.reconciler.run()
+        assert await middle.findings("fs1") == {}
+
+
+@asynchronous
+async def test_what_repairs_do_not_help_is_given_up_till_something_changes(url: str, vault: Vault) -> None:
+    policy = replace(RECONCILING, attempts=2, retry_stalled=0.0)
+    async with world(url, vault, (EXTERNAL, gateway("gw")), reconciling=policy) as land:
+        middle = land.middle
+        await land.add("fs1")
+        await middle.settled("fs1")
+        await killed(land, "gw")
+        land["fs1"].faults.errors["startgw gw"] = "-ERR out of luck"
+        for _ in range(2):
+            assert (await middle.reconciler.run())[0].pushed
+            await middle.settled("fs1")
+        tries = land.commands("fs1").count("sofia profile external startgw gw")
+        [compared] = await middle.reconciler.run()
+        assert not compared.pushed
+        told = (await middle.findings("fs1"))["gateway-missing gw"]
+        assert "repaired 2 times in vain" in told
+        assert "out of luck" in told
+        assert land.commands("fs1").count("sofia profile external startgw gw") == tries
+        # The operator's word goes before that.
+        land["fs1"].faults.errors.clear()
+        assert (await middle.reconciler.run(word=Word()))[0].pushed
+        await middle.settled("fs1")
+        assert await middle.runs("fs1", {"gw"})
+        # One that goes away again and again is as much in vain, till something else is wanted.
+        await killed(land, "gw")
+        assert (await middle.reconciler.run())[0].pushed
+        await middle.settled("fs1")
+        await killed(land, "gw")
+        assert not (await middle.reconciler.run())[0].pushed
+        await middle.commit(gateway("gw", "second"))
+        await middle.settled("fs1")
+        assert await middle.runs("fs1", {"gw"})
+        await killed(land, "gw")
+        assert (await middle.reconciler.run())[0].pushed
+
+
+@asynchronous
+async def test_many_gateways_are_not_killed_before_the_operator_says_so(
+    url: str, vault: Vault, tmp_path: Path
+) -> None:
+    async with world(url, vault, (EXTERNAL, gateway("old"))) as land:
+        await land.add("fs1")
+        await land.middle.settled("fs1")
+        await land.middle.stop()
+        kept = (tmp_path / "controlplane.db").read_bytes()
+        middle = await land.again()
+        await middle.commit(*(gateway(f"new{number}") for number in range(4)))
+        await middle.settled("fs1")
+        await middle.stop()
+        # Somebody brings the database back from an old copy.
+        (tmp_path / "controlplane.db").write_bytes(kept)
+        middle = await land.again()
+        before = len(land.commands("fs1"))
+        [compared] = await middle.reconciler.run()
+        assert (compared.pushed, compared.guarded) == (False, True)
+        told = (await middle.findings("fs1"))["gateways-guarded fs1"]
+        assert told.startswith("4 of 5 gateways would be killed (new0, new1, new2, ...)")
+        await killed(land, "old")
+        assert (await middle.reconciler.run(word=Word()))[0].guarded
+        await middle.settled("fs1")
+        assert "sofia profile external startgw old" in land.commands("fs1")[before:]
+        assert set(land["fs1"].gateways) == {"old", "new0", "new1", "new2", "new3"}
+        [compared] = await middle.reconciler.run(word=Word(allow=True))
+        assert (compared.pushed, compared.guarded) == (True, False)
+        await middle.settled("fs1")
+        assert set(land["fs1"].gateways) == {"old"}
+        await middle.reconciler.run()
+        assert await middle.findings("fs1") == {}

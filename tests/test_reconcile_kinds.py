@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from controlplane.desired.values import Noun
-from controlplane.reconcile import Mode, ReconcilePolicy, Subject
+from controlplane.reconcile import Mode, ReconcilePolicy, Subject, Word
 from controlplane.store import Vault, upgrade
 from tests.desired.house import put
 from tests.push.living import EXTERNAL, World, world
@@ -110,7 +110,7 @@ async def test_what_is_ignored_is_neither_told_nor_touched(url: str, vault: Vaul
         await land.api("fs1", "reloadacl")
         await land.api("fs1", "unload mod_callcenter")
         land["fs1"].faults.lookups_blocked = False
-        [compared] = await land.middle.reconciler.run(mode=Mode.REPAIR)
+        [compared] = await land.middle.reconciler.run(word=Word(Mode.REPAIR))
         assert compared.drift == ()
         assert await land.middle.findings("fs1") == {}
 

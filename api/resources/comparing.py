@@ -21,14 +21,19 @@ from controlplane.observed.drift import of_gateway
 from controlplane.observed.errors import ObservedError
 from controlplane.observed.values import Seen, Wanted
 from controlplane.push.errors import PushError
-from controlplane.reconcile import Mode
+from controlplane.reconcile import Mode, Subject, Word
 from esl.errors import EventSocketError
 
 
 class ReconcileIn(Selection):
-    """The nodes, and what is done about drift; None: as each kind is set."""
+    """The nodes, and what is done about drift; None: as each kind is set. `kinds`: empty for all.
+
+    `allow`: as many gateways of a node may be killed as it takes.
+    """
 
     mode: Annotated[Mode | None, Field(strict=False)] = None
+    kinds: list[Annotated[Subject, Field(strict=False)]] = Field(default_factory=list)
+    allow: bool = False
 
 
 def routes() -> list[BaseRoute]:
@@ -39,23 +44,35 @@ def routes() -> list[BaseRoute]:
 async def reconcile(request: Request) -> Response:
     """Compare the chosen nodes; a line for each as it is done, as for actions.
 
-    `{"node", "ok": true, "drift": [{"kind", "name", "reason"}], "pushed"}`, where `pushed` says that
-    repairs are under way, or `{"node", "ok": false, "error"}` when the node could not be read.
+    `{"node", "ok": true, "drift": [{"kind", "name", "reason"}], "pushed", "guarded", "would"}`, where
+    `pushed` says that repairs are under way, `guarded` that gateways wait for `allow`, and `would` what
+    repairs would send (`dry-run`): by kind, as a node's plan. `{"node", "ok": false, "error"}` when the
+    node could not be read.
     """
     sent = await read_model(request, ReconcileIn)
     daemon = daemon_of(request)
     nodes = sent.chosen(daemon.desired.catalog)
-    detail = {"nodes": nodes, "mode": sent.mode.value if sent.mode is not None else "as set"}
+    subjects = tuple(sent.kinds) or tuple(Subject)
+    detail = {
+        "nodes": nodes,
+        "mode": sent.mode.value if sent.mode is not None else "as set",
+        "kinds": [subject.value for subject in subjects],
+        "allow": sent.allow,
+    }
     await audit(daemon.store, author_of(request), "reconcile", detail=detail)
 
+    word = Word(sent.mode, sent.allow)
+
     async def compare(node: str) -> Outcome:
-        for compared in await daemon.reconciler.run([node], mode=sent.mode):
+        for compared in await daemon.reconciler.run([node], subjects=subjects, word=word):
             if compared.error:
                 return {"ok": False, "error": compared.error}
             drift = [
                 {"kind": each.kind.value, "name": each.name, "reason": each.reason} for each in compared.drift
             ]
-            return {"ok": True, "drift": drift, "pushed": compared.pushed}
+            would = {subject.value: plan.described() for subject, plan in compared.plans.items()}
+            told = {"pushed": compared.pushed, "guarded": compared.guarded, "would": would}
+            return {"ok": True, "drift": drift, **told}
         return {"ok": False, "error": "nothing is compared: every kind is off, or the node is no more"}
 
     return StreamingResponse(results(nodes, compare), media_type="application/x-ndjson")

@@ -49,4 +49,6 @@ def _shown(finding: Finding) -> dict[str, Any]:
         "first_seen": told(finding.first_seen),
         "last_seen": told(finding.last_seen),
         "cleared_at": told(finding.cleared_at),
+        "repairs": finding.found.tried.times if finding.found.tried is not None else 0,
+        "repaired_at": told(finding.repaired_at),
     }

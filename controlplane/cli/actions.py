@@ -69,12 +69,32 @@ def reconcile(
     call: Call,
     node: Nodes = None,
     group: Groups = None,
+    kind: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--kind",
+            metavar="KIND",
+            help="Only gateways, profiles, acls, registrations, modules or variables; may be given again.",
+        ),
+    ] = None,
     report_only: Annotated[bool, typer.Option("--report-only", help="Repair nothing.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Repair nothing, but show what a repair would send.")
+    ] = False,
+    allow: Annotated[
+        bool, typer.Option("--allow", help="Kill as many of a node's gateways as it takes.")
+    ] = False,
 ) -> Code:
-    """Compare nodes (all, unless named) with what they should run; report and repair as set."""
+    """Compare nodes (all, unless named) with what they should run; report and repair as set.
+
+    What was repaired in vain before is tried again.
+    """
+    if report_only + dry_run + allow > 1:
+        raise Failure("--report-only, --dry-run and --allow exclude each other")
     chosen = _chosen(node, group, everywhere=not node and not group)
-    mode = {"mode": "report"} if report_only else {}
-    return _stream(call, "comparing", "/reconcile", {**mode, **chosen}, _compared)
+    mode = {"mode": "report"} if report_only else {"mode": "dry-run"} if dry_run else {}
+    body = {**mode, **chosen, "kinds": kind or [], "allow": allow}
+    return _stream(call, "comparing", "/reconcile", body, _compared)
 
 
 def user_and_domain(text: str) -> tuple[str, str]:
@@ -115,4 +135,10 @@ def _compared(result: Json) -> str:
     if not result["drift"]:
         return "as it should be"
     drift = "; ".join(f"{each['kind']} {each['name']}: {each['reason']}" for each in result["drift"])
-    return drift + (" (being repaired)" if result["pushed"] else "")
+    would = [
+        f"\n    would send {step['command']}  ({step['reason']})"
+        for plan in result["would"].values()
+        for step in plan["steps"]
+    ]
+    word = " (gateways wait for --allow)" if result["guarded"] else ""
+    return drift + (" (being repaired)" if result["pushed"] else "") + word + "".join(would)

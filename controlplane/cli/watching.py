@@ -51,6 +51,7 @@ FINDINGS = (
     Column("KIND", "kind"),
     Column("NAME", "name"),
     Column("SINCE (UTC)", lambda finding: moment(finding["first_seen"])),
+    Column("REPAIRS", "repairs"),
     Column("REASON", "reason"),
 )
 JOBS = (
@@ -132,16 +133,18 @@ def let_through(call: Call, number: Annotated[int, typer.Argument(metavar="ID")]
 def findings(
     call: Call,
     node: OfNode = None,
-    cleared: Annotated[bool, typer.Option("--cleared", help="Those put right as well.")] = False,
+    everything: Annotated[
+        bool, typer.Option("--all", "--history", help="Those put right as well, as long as they are kept.")
+    ] = False,
 ) -> None:
-    """List what is not as it should be, on which node, since when."""
-    wanted = {"node": node, "cleared": "true" if cleared else None}
+    """List what is not as it should be, on which node, since when, and how often it was repaired."""
+    wanted = {"node": node, "cleared": "true" if everything else None}
     items = call.client.pages("/findings", wanted)
     if call.out.as_json:
         call.out.document({"items": items, "next": None})
     else:
         columns = (*FINDINGS, Column("CLEARED (UTC)", lambda each: moment(each["cleared_at"])))
-        call.out.table(columns if cleared else FINDINGS, items, empty="nothing is found wrong")
+        call.out.table(columns if everything else FINDINGS, items, empty="nothing is found wrong")
 
 
 def jobs(

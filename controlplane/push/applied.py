@@ -8,7 +8,10 @@ from dataclasses import dataclass, field
 from controlplane.desired.values import Acl
 from controlplane.push import settings
 
-_PROFILE, _DOCUMENT, _ACL, _HELD = "profile/", "document/", "acl", "held/"
+ACL = "acl"
+"""Under which the digest of the ACL lists is kept."""
+
+_PROFILE, _DOCUMENT, _HELD = "profile/", "document/", "held/"
 
 
 def _none() -> Mapping[str, str]:
@@ -37,7 +40,7 @@ class Applied:
         held |= {f"{_DOCUMENT}{name}": digest for name, digest in self.documents.items()}
         held |= {f"{_HELD}{what}": reason for what, reason in self.held.items()}
         if self.acl is not None:
-            held[_ACL] = self.acl
+            held[ACL] = self.acl
         return dict(sorted(held.items()))
 
     @classmethod
@@ -50,7 +53,7 @@ class Applied:
                 if key.startswith(_PROFILE)
             },
             {key.removeprefix(_DOCUMENT): text for key, text in held.items() if key.startswith(_DOCUMENT)},
-            held.get(_ACL),
+            held.get(ACL),
             {key.removeprefix(_HELD): text for key, text in held.items() if key.startswith(_HELD)},
         )
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import RowMapping, bindparam, insert, select, update
+from sqlalchemy import RowMapping, bindparam, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from controlplane.observed.drift import GATEWAY_REPAIRS, PROFILE_REPAIRS, Kind
@@ -26,25 +26,39 @@ class Severity(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Tried:
+    """How often something was repaired. `mark`: another text when it would be another repair."""
+
+    times: int
+    mark: str
+
+
+@dataclass(frozen=True, slots=True)
 class Found:
-    """What was found on a node. `kind` and `name` say what; `reason` in which way."""
+    """What was found on a node. `kind` and `name` say what; `reason` in which way.
+
+    `tried`: None leaves what is known of its repairs; `repaired`: one is under way now.
+    """
 
     node: str
     kind: str
     name: str
     reason: str
     severity: Severity
+    tried: Tried | None = None
+    repaired: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A row, for reading."""
+    """A row, for reading. `repaired_at`: when a repair was last begun."""
 
     id: int
     found: Found
     first_seen: datetime
     last_seen: datetime
     cleared_at: datetime | None
+    repaired_at: datetime | None
 
 
 def record(
@@ -52,22 +66,28 @@ def record(
 ) -> None:
     """A node was looked at for these kinds: what was found stands, what was not is cleared."""
     standing = {
-        (row["kind"], row["name"]): row["id"]
+        (row["kind"], row["name"]): row
         for row in session.execute(
-            select(_FINDINGS.c.id, _FINDINGS.c.kind, _FINDINGS.c.name).where(
-                _FINDINGS.c.node == node, _FINDINGS.c.cleared_at.is_(None)
-            )
+            select(_FINDINGS).where(_FINDINGS.c.node == node, _FINDINGS.c.cleared_at.is_(None))
         ).mappings()
         if row["kind"] in kinds
     }
     seen = {(each.kind, each.name): each for each in found}
     new = [each for key, each in seen.items() if key not in standing]
     again = [
-        {"row": standing[key], "why": each.reason, "how": each.severity.value, "now": now}
+        {
+            "row": standing[key]["id"],
+            "why": each.reason,
+            "how": each.severity.value,
+            "now": now,
+            "times": each.tried.times if each.tried is not None else standing[key]["repairs"],
+            "as": each.tried.mark if each.tried is not None else standing[key]["mark"],
+            "begun": now if each.repaired else standing[key]["repaired_at"],
+        }
         for key, each in seen.items()
         if key in standing
     ]
-    cleared = [{"row": number, "now": now} for key, number in standing.items() if key not in seen]
+    cleared = [{"row": row["id"], "now": now} for key, row in standing.items() if key not in seen]
     connection = session.connection()
     if new:
         connection.execute(
@@ -81,6 +101,9 @@ def record(
                     "severity": each.severity.value,
                     "first_seen": now,
                     "last_seen": now,
+                    "repairs": each.tried.times if each.tried is not None else 0,
+                    "mark": each.tried.mark if each.tried is not None else "",
+                    "repaired_at": now if each.repaired else None,
                 }
                 for each in new
             ],
@@ -93,6 +116,9 @@ def record(
                 reason=bindparam("why"),
                 severity=bindparam("how"),
                 last_seen=bindparam("now", type_=_FINDINGS.c.last_seen.type),
+                repairs=bindparam("times"),
+                mark=bindparam("as"),
+                repaired_at=bindparam("begun", type_=_FINDINGS.c.repaired_at.type),
             ),
             again,
         )
@@ -135,6 +161,19 @@ def drifting(session: Session) -> dict[str, list[str]]:
     return found
 
 
+def tried(session: Session, since: datetime) -> dict[str, dict[tuple[str, str], Tried]]:
+    """By node, and by kind and name, how often what stands, or was cleared since then, was repaired."""
+    wanted = (
+        select(_FINDINGS)
+        .where(or_(_FINDINGS.c.cleared_at.is_(None), _FINDINGS.c.cleared_at > since), _FINDINGS.c.repairs > 0)
+        .order_by(_FINDINGS.c.id)
+    )
+    found: dict[str, dict[tuple[str, str], Tried]] = {}
+    for row in session.execute(wanted).mappings():
+        found.setdefault(row["node"], {})[row["kind"], row["name"]] = Tried(row["repairs"], row["mark"])
+    return found
+
+
 def page(
     session: Session,
     *,
@@ -164,5 +203,8 @@ def forget(session: Session, nodes: Collection[str], now: datetime) -> None:
 
 
 def _finding(row: RowMapping) -> Finding:
-    found = Found(row["node"], row["kind"], row["name"], row["reason"], Severity(row["severity"]))
-    return Finding(row["id"], found, row["first_seen"], row["last_seen"], row["cleared_at"])
+    severity, tried = Severity(row["severity"]), Tried(row["repairs"], row["mark"])
+    found = Found(row["node"], row["kind"], row["name"], row["reason"], severity, tried)
+    return Finding(
+        row["id"], found, row["first_seen"], row["last_seen"], row["cleared_at"], row["repaired_at"]
+    )

@@ -186,14 +186,14 @@ class Pusher:
             self._dispatcher.notify(touched, patient=patient is not None)
             self.changed(touched)
 
-    async def plan_for(self, node: str) -> Plan:
-        """What would be done to bring the node wholly to where it should be; only asks it.
+    async def plan_for(self, node: str, touches: Touches = EVERYTHING) -> Plan:
+        """What would be done to bring the node, or these of its parts, to where they should be; only asks it.
 
         Raises UnknownNode, an EventSocketError, an ObservedError or a StoreError.
         """
         kept = await self._store.read(lambda session: queue.states(session, [node]))
         state = kept.get(node, NodeState(node))
-        return await self._runner.plan(node, EVERYTHING, state)
+        return await self._runner.plan(node, touches, state)
 
     async def prove(self, node: str) -> None:
         """Have the node show that it can fetch from us; raises NotAnswering or an EventSocketError."""

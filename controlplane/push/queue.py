@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import RowMapping, bindparam, delete, insert, select, update
 from sqlalchemy.orm import Session
 
+from controlplane.push.applied import ACL
 from controlplane.push.touches import Touches
 from controlplane.store import tables
 
@@ -375,6 +376,14 @@ def observed(session: Session, at: Mapping[str, datetime]) -> None:
 def learn(session: Session, learned: Mapping[str, Mapping[str, Any]]) -> None:
     """Keep this of the nodes: values by column."""
     _write_states(session, learned)
+
+
+def contradicted(session: Session, nodes: Collection[str]) -> None:
+    """The ACL lists of these nodes were seen to be other than they were applied: that is known no more."""
+    wanted = select(_STATES.c.node, _STATES.c.applied).where(_STATES.c.node.in_(sorted(nodes)))
+    for row in session.execute(wanted).mappings().all():
+        applied = {key: value for key, value in row["applied"].items() if key != ACL}
+        session.execute(update(_STATES).where(_STATES.c.node == row["node"]).values(applied=applied))
 
 
 def _give_up(

@@ -34,6 +34,16 @@ class Subject(StrEnum):
         """The kind of finding that says that a node could not be read in this respect."""
         return f"{self}-unreadable"
 
+    @property
+    def dry_run(self) -> str:
+        """The kind of finding that says what a repair would send."""
+        return f"{self}-dry-run"
+
+    @property
+    def guarded(self) -> str:
+        """The kind of finding that says that a repair waits for the operator's word."""
+        return f"{self}-guarded"
+
 
 _WORDS: Mapping[str, Subject] = {
     "gateway": Subject.GATEWAYS,
@@ -83,6 +93,14 @@ class ReconcilePolicy:
     """For one node."""
     retry_stalled: float = 600.0
     """What a push gave up is not tried again sooner than this."""
+    attempts: int = 5
+    """A repair that did not help so often is not tried again before something changes ..."""
+    steady: float = 600.0
+    """... nor is one that helped, but for a shorter time than this."""
+    wipe_share: float = 0.5
+    """To kill more than this share of a node's gateways needs the operator's word ..."""
+    wipe_few: int = 3
+    """... unless they are no more than this."""
 
     def ignores(self, kind: Kind, name: str) -> bool:
         """Whether it is neither told of nor touched."""

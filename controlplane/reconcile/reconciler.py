@@ -2,58 +2,66 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import TypeAlias, TypeVar
 
 from sqlalchemy.orm import Session
 
 from controlplane.desired.catalog import Catalog
 from controlplane.desired.values import NodeMode
-from controlplane.observed.drift import GATEWAY_REPAIRS, PROFILE_REPAIRS, Drift
-from controlplane.observed.errors import ObservedError
+from controlplane.observed.drift import Drift, Kind
 from controlplane.observed.values import Seen, Wanted
 from controlplane.push import findings, queue
 from controlplane.push.batch import Batch
-from controlplane.push.errors import PushError, UnknownNode
+from controlplane.push.errors import UnknownNode
 from controlplane.push.findings import Found, Severity
+from controlplane.push.plan import Plan
 from controlplane.push.ports import Nodes, Wants
 from controlplane.push.pusher import Pusher
 from controlplane.push.queue import State
-from controlplane.push.touches import EVERYTHING, Touches
-from controlplane.reconcile import acls, modules, variables
-from controlplane.reconcile.policy import KINDS, SEVERITIES, Mode, ReconcilePolicy, Subject
-from controlplane.reconcile.sip import compare as compare_sip
-from controlplane.reconcile.sip import look as look_sip
+from controlplane.reconcile.looking import UNREADABLE, Look, Looker
+from controlplane.reconcile.policy import KINDS, SEVERITIES, Mode, ReconcilePolicy, Subject, subject_of
+from controlplane.reconcile.repairs import History, Repairs, decide, touches_of
+from controlplane.reconcile.words import guarded, in_vain, would_send
 from controlplane.store.engine import Store
-from esl.errors import EventSocketError, NotConnected
-from esl.link import LinkState
+from esl.errors import NotConnected
 
 log = logging.getLogger(__name__)
 
-T = TypeVar("T")
+SIP = (Subject.GATEWAYS, Subject.PROFILES)
 
-Compare: TypeAlias = Callable[[Nodes, Wanted], Awaitable[tuple[Drift, ...]]]
-"""Reads one respect of a node, and says how it differs."""
 
-_OTHERS: Mapping[Subject, Compare] = {
-    Subject.ACLS: acls.compare,
-    Subject.MODULES: modules.compare,
-    Subject.VARIABLES: variables.compare,
-}
-
-_UNREADABLE = (EventSocketError, ObservedError, PushError, TimeoutError)
+def _no_plans() -> Mapping[Subject, Plan]:
+    return {}
 
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """What came of one node. `error`: why it could not be compared; `pushed`: repairs are under way."""
+    """What came of one node. `error`: why it could not be compared; `pushed`: repairs are under way.
+
+    `plans`: what repairs would send, of what is only tried out. `guarded`: many gateways would be
+    killed, and are not before the operator says so.
+    """
 
     node: str
     drift: tuple[Drift, ...] = ()
     pushed: bool = False
     error: str = ""
+    plans: Mapping[Subject, Plan] = field(default_factory=_no_plans)
+    guarded: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """What an operator says who asks for a comparison.
+
+    What did not help before is tried again then. `mode`: instead of the ones set; `allow`: many gateways
+    may be killed at once.
+    """
+
+    mode: Mode | None = None
+    allow: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +72,14 @@ class _Record:
     read_whole: datetime | None = None
 
 
-@dataclass(slots=True)
-class _Look:
-    """What one node was found to be like. `errors`: in which respects it could not be read, and why."""
+@dataclass(frozen=True, slots=True)
+class _Round:
+    """One comparison of some nodes. `patient`: see `Pusher.enqueue`."""
 
-    drift: list[Drift] = field(default_factory=list)
-    errors: dict[Subject, str] = field(default_factory=dict)
-    read_whole: datetime | None = None
+    modes: Mapping[Subject, Mode]
+    word: Word | None
+    patient: datetime | None
+    histories: Mapping[str, History]
 
 
 class Reconciler:
@@ -93,8 +102,8 @@ class Reconciler:
         self._store = store
         self._catalog = catalog
         self._nodes = nodes
-        self._wants = wants
         self._pusher = pusher
+        self._looker = Looker(catalog, nodes, wants, pusher.serial, policy.deadline)
         self._records: Batch[_Record] = Batch(self._write, linger=0.02)
 
     async def run(
@@ -102,27 +111,30 @@ class Reconciler:
         nodes: Collection[str] | None = None,
         *,
         subjects: Iterable[Subject] = tuple(Subject),
-        mode: Mode | None = None,
+        word: Word | None = None,
     ) -> list[Compared]:
-        """Compare these nodes, or all; `mode` instead of the ones set. Sorted by node.
+        """Compare these nodes, or all; `word`: an operator asks for it. Sorted by node.
 
         Raises StoreError when nothing can be written; what goes wrong on a node is told with it.
         """
-        chosen = {subject: mode or self.policy.modes.get(subject, Mode.REPORT) for subject in subjects}
-        chosen = {subject: each for subject, each in chosen.items() if each is not Mode.OFF}
+        instead = word.mode if word is not None else None
+        modes = {subject: instead or self.policy.modes.get(subject, Mode.REPORT) for subject in subjects}
+        modes = {subject: each for subject, each in modes.items() if each is not Mode.OFF}
         names = sorted(row.value.name for row in self._catalog().nodes.values())
         if nodes is not None:
             names = [name for name in names if name in nodes]
-        if not chosen or not names:
+        if not modes or not names:
             return []
-        # What an operator asks for is tried again whatever became of it before.
-        since = datetime.now(UTC) - timedelta(seconds=self.policy.retry_stalled) if mode is None else None
-        stalled = await self._store.read(lambda session: _stalled(session, since)) if since else {}
+        now = datetime.now(UTC)
+        patient = now - timedelta(seconds=self.policy.retry_stalled) if word is None else None
+        steady = now - timedelta(seconds=self.policy.steady)
+        histories = await self._store.read(lambda session: _histories(session, patient, steady))
+        round_ = _Round(modes, word, patient, histories if patient is not None else {})
         turns = asyncio.Semaphore(self.policy.at_once)
 
         async def one(name: str) -> Compared:
             async with turns:
-                return await self._node(name, chosen, stalled.get(name, Touches()), since)
+                return await self._node(name, round_)
 
         try:
             async with asyncio.TaskGroup() as group:
@@ -132,112 +144,111 @@ class Reconciler:
             raise errors.exceptions[0] from errors
         return [task.result() for task in tasks]
 
-    async def _node(
-        self, node: str, modes: Mapping[Subject, Mode], stalled: Touches, patient: datetime | None
-    ) -> Compared:
-        try:
-            look = await self._look(node, modes)
-        except (NotConnected, UnknownNode) as error:
-            return Compared(node, error=str(error))
-        drifted = tuple(each for each in look.drift if not self.policy.ignores(each.kind, each.name))
-        await self._record(node, modes, drifted, look)
-        touches = self._repairs(node, drifted, modes, stalled)
-        if touches:
-            await self._pusher.enqueue({node: touches}, "found by comparing", patient=patient)
-        return Compared(node, drifted, bool(touches), "; ".join(dict.fromkeys(look.errors.values())))
-
-    async def _record(
-        self, node: str, subjects: Iterable[Subject], drifted: Iterable[Drift], look: _Look
-    ) -> None:
-        found = [
-            Found(node, each.kind.value, each.name, each.reason, SEVERITIES.get(each.kind, Severity.ERROR))
-            for each in drifted
-        ]
-        looked: set[str] = set()
-        for subject in subjects:
-            looked.add(subject.unreadable)
-            if subject in look.errors:
-                found.append(Found(node, subject.unreadable, node, look.errors[subject], Severity.WARNING))
-            else:
-                looked.update(kind.value for kind in KINDS[subject])
-        await self._records.add(_Record(node, frozenset(looked), tuple(found), look.read_whole))
-
-    async def _look(self, node: str, subjects: Collection[Subject]) -> _Look:
-        """Compare in every respect, each by itself: one that cannot be read hides no other."""
-        look = _Look()
-        sip = {Subject.GATEWAYS, Subject.PROFILES}.intersection(subjects)
-        if sip:
-            try:
-                wanted, seen = await self._bounded(self.look(node, sip))
-                look.drift += compare_sip(wanted, seen, sip)
-                look.read_whole = seen.at if Subject.GATEWAYS in sip else None
-            except _UNREADABLE as error:
-                look.errors |= dict.fromkeys(sip, self._reason(error))
-        for subject, compare in _OTHERS.items():
-            if subject in subjects:
-                try:
-                    look.drift += await self._bounded(self._compared(node, subject, compare))
-                except _UNREADABLE as error:
-                    look.errors[subject] = self._reason(error)
-        return look
-
-    async def _bounded(self, reading: Awaitable[T]) -> T:
-        async with asyncio.timeout(self.policy.deadline):
-            return await reading
-
-    def _reason(self, error: Exception) -> str:
-        if isinstance(error, NotConnected | UnknownNode):
-            raise error
-        return str(error) or f"not read within {self.policy.deadline:g} s"
-
-    async def look(
-        self, node: str, subjects: Collection[Subject] = (Subject.GATEWAYS, Subject.PROFILES)
-    ) -> tuple[Wanted, Seen]:
-        """What is wanted and what is seen, of one moment: no revision came between, nor a push.
+    async def look(self, node: str) -> tuple[Wanted, Seen]:
+        """What is wanted and what is seen of its profiles and gateways, of one moment.
 
         Raises NotConnected, UnknownNode, another EventSocketError, an ObservedError or a StoreError.
         """
-        touches = EVERYTHING if Subject.GATEWAYS in subjects else Touches()
-        return await self._of_one_moment(
-            node, touches, lambda wanted: look_sip(self._nodes, wanted, subjects)
+        return await self._looker.sip(node, SIP)
+
+    async def _node(self, node: str, round_: _Round) -> Compared:
+        try:
+            look = await self._looker.look(node, round_.modes)
+        except (NotConnected, UnknownNode) as error:
+            return Compared(node, error=str(error))
+        drifted = [each for each in look.drift if not self.policy.ignores(each.kind, each.name)]
+        if any(each.kind is Kind.ACL_WRONG for each in drifted):
+            await self._store.write(lambda session: queue.contradicted(session, [node]))
+        repairs = self._decide(node, drifted, look, round_)
+        plans = await self._plans(node, drifted, look, round_)
+        if repairs.given_up:
+            drifted = await self._in_vain(node, drifted, repairs)
+        await self._record(node, drifted, look, round_, repairs, plans)
+        if repairs.touches:
+            await self._pusher.enqueue({node: repairs.touches}, "found by comparing", patient=round_.patient)
+        return Compared(
+            node,
+            tuple(drifted),
+            bool(repairs.touches),
+            "; ".join(dict.fromkeys(look.errors.values())),
+            plans,
+            bool(repairs.guarded),
         )
 
-    async def _compared(self, node: str, subject: Subject, compare: Compare) -> tuple[Drift, ...]:
+    def _decide(self, node: str, drifted: Sequence[Drift], look: Look, round_: _Round) -> Repairs:
         row = self._catalog().node(node)
-        touches = Touches()
-        if subject is Subject.ACLS and row is not None:
-            touches = Touches(acls=frozenset(self._catalog().view(node).acls))
-        return (await self._of_one_moment(node, touches, lambda wanted: compare(self._nodes, wanted)))[1]
-
-    async def _of_one_moment(
-        self, node: str, touches: Touches, read: Callable[[Wanted], Awaitable[T]]
-    ) -> tuple[Wanted, T]:
+        if row is None or row.value.mode is not NodeMode.MANAGED or self._pusher.suspended(node) is not None:
+            return Repairs()
         link = self._nodes.link(node)
-        if link is None or link.state is not LinkState.UP:
-            raise NotConnected(link.reason if link is not None and link.reason else "not connected")
-        while True:
-            async with self._pusher.serial(node):
-                catalog = self._catalog()
-                wanted = await self._wants(node, touches)
-                seen = await read(wanted)
-                if self._catalog() is catalog:
-                    return wanted, seen
+        return decide(
+            [each for each in drifted if round_.modes[subject_of(each.kind)] is Mode.REPAIR],
+            round_.histories.get(node, History()),
+            self.policy,
+            core=(link.core_uuid if link is not None else None) or "",
+            gateways=look.gateways,
+            allowed=round_.word is not None and round_.word.allow,
+        )
 
-    def _repairs(
-        self, node: str, drifted: Sequence[Drift], modes: Mapping[Subject, Mode], stalled: Touches
-    ) -> Touches:
-        row = self._catalog().node(node)
-        if row is None or row.value.mode is not NodeMode.MANAGED or stalled.everything:
-            return Touches()
-        if self._pusher.suspended(node) is not None:
-            return Touches()
-        gateways: frozenset[str] = frozenset()
-        profiles: frozenset[str] = frozenset()
-        if modes.get(Subject.GATEWAYS) is Mode.REPAIR:
-            gateways = frozenset(each.name for each in drifted if each.kind in GATEWAY_REPAIRS)
-        if modes.get(Subject.PROFILES) is Mode.REPAIR:
-            profiles = frozenset(each.name for each in drifted if each.kind in PROFILE_REPAIRS)
-        return Touches(gateways=gateways - stalled.gateways, profiles=profiles - stalled.profiles)
+    async def _plans(
+        self, node: str, drifted: Sequence[Drift], look: Look, round_: _Round
+    ) -> Mapping[Subject, Plan]:
+        """What a repair would send, of what is only tried out."""
+        plans: dict[Subject, Plan] = {}
+        for subject, mode in round_.modes.items():
+            touches = touches_of(each for each in drifted if subject_of(each.kind) is subject)
+            if mode is Mode.DRY_RUN and touches:
+                try:
+                    plans[subject] = await self._pusher.plan_for(node, touches)
+                except UNREADABLE as error:
+                    look.errors[subject] = str(error)
+        return plans
+
+    async def _in_vain(self, node: str, drifted: Sequence[Drift], repairs: Repairs) -> list[Drift]:
+        """Say with what was given up how often it was tried, and what the node said last."""
+        pushes = await self._store.read(lambda session: queue.page(session, node=node, limit=20))
+        return [
+            replace(each, reason=f"{each.reason}; {in_vain(each, repairs.tried[each].times, pushes)}")
+            if each in repairs.given_up
+            else each
+            for each in drifted
+        ]
+
+    async def _record(
+        self,
+        node: str,
+        drifted: Sequence[Drift],
+        look: Look,
+        round_: _Round,
+        repairs: Repairs,
+        plans: Mapping[Subject, Plan],
+    ) -> None:
+        tried = {(each.kind, each.name): found for each, found in repairs.tried.items()}
+        repaired = {(each.kind, each.name) for each in repairs.repaired}
+        found = [
+            Found(
+                node,
+                each.kind.value,
+                each.name,
+                each.reason,
+                SEVERITIES.get(each.kind, Severity.ERROR),
+                tried.get((each.kind, each.name)),
+                (each.kind, each.name) in repaired,
+            )
+            for each in drifted
+        ]
+        looked: set[str] = set()
+        for subject in round_.modes:
+            looked.add(subject.unreadable)
+            if subject in look.errors:
+                found.append(Found(node, subject.unreadable, node, look.errors[subject], Severity.WARNING))
+                continue
+            looked.update((subject.dry_run, subject.guarded), (kind.value for kind in KINDS[subject]))
+            if subject in plans:
+                found.append(Found(node, subject.dry_run, node, would_send(plans[subject]), Severity.INFO))
+        if repairs.guarded:
+            reason = guarded(node, repairs.guarded, look.gateways)
+            found.append(Found(node, Subject.GATEWAYS.guarded, node, reason, Severity.ERROR))
+        await self._records.add(_Record(node, frozenset(looked), tuple(found), look.read_whole))
 
     async def _write(self, records: Sequence[_Record]) -> None:
         def work(session: Session) -> None:
@@ -252,10 +263,15 @@ class Reconciler:
         self._pusher.changed(each.node for each in records)
 
 
-def _stalled(session: Session, since: datetime) -> dict[str, Touches]:
-    """By node what pushes gave up after `since`."""
-    found: dict[str, Touches] = {}
+def _histories(
+    session: Session, stalled_since: datetime | None, steady_since: datetime
+) -> dict[str, History]:
+    """What was done to each node; what pushes gave up before `stalled_since` is tried again."""
+    found = {node: History(tried=each) for node, each in findings.tried(session, steady_since).items()}
     for push in queue.unfinished(session):
-        if push.state is State.STALLED and push.ended_at is not None and push.ended_at > since:
-            found[push.node] = found.get(push.node, Touches()).merge(push.touches)
+        held = found.get(push.node, History())
+        if push.state is not State.STALLED:
+            found[push.node] = replace(held, under_way=held.under_way.merge(push.touches))
+        elif push.ended_at is not None and (stalled_since is None or push.ended_at > stalled_since):
+            found[push.node] = replace(held, stalled=held.stalled.merge(push.touches))
     return found

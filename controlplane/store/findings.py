@@ -9,7 +9,10 @@ from controlplane.store.types import AUTOINCREMENT, Row, UtcDateTime, Whole
 
 
 class FindingRow(Row, table=True):
-    """One thing of one node; it stands once until it is cleared."""
+    """One thing of one node; it stands once until it is cleared. `repairs`: how many were begun for it.
+
+    They count for one `mark`: when it is another one, they are counted anew.
+    """
 
     __tablename__ = "findings"
     __table_args__ = (
@@ -34,3 +37,6 @@ class FindingRow(Row, table=True):
     first_seen: datetime = Field(sa_type=UtcDateTime)
     last_seen: datetime = Field(sa_type=UtcDateTime)
     cleared_at: datetime | None = Field(default=None, sa_type=UtcDateTime, index=True)
+    repairs: int = 0
+    mark: str = ""
+    repaired_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
