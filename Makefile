@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test lint bench lock clean
+.PHONY: run test lint bench chaos lock clean
 
 $(VENV)/.installed: requirements.lock requirements-dev.lock pyproject.toml
 	@echo "Installing into $(VENV); the first time takes about a minute."
@@ -26,6 +26,11 @@ test: lint
 
 bench: $(VENV)/.installed
 	$(BIN)/python -m benchmarks
+
+# Random edits, faults and crashes, from so many seeds: about six seconds each.
+SEEDS := 100
+chaos: $(VENV)/.installed
+	$(BIN)/python -m tests.faults --seeds $(SEEDS)
 
 # Pins every dependency, with hashes and without the addresses of package indexes.
 lock: $(VENV)/.installed

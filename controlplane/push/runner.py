@@ -146,6 +146,9 @@ class Runner:
         if run.touches.everything:
             run.read_whole = seen.at
         run.plan = planned = plan(run.touches, wanted, seen, run.applied, link.own_address)
+        if planned.steps:
+            # Before the first is sent: were we killed then, this is all that tells of them.
+            log.debug("planned", extra={"commands": [step.command.shown for step in planned.steps]})
         await self._do(run, wanted, planned)
         self._since_boot.settled(node, begun)
         for held in planned.held:

@@ -32,6 +32,14 @@ def wait(so: Callable[[], Any], what: str, patience: float = PATIENCE) -> Any:
     return found
 
 
+class Life(Protocol):
+    """What is started and ended, perhaps more than once."""
+
+    def start(self) -> None: ...
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> int: ...
+    def close(self) -> None: ...
+
+
 class Process:
     """A program of ours; started again with the same words after it ended."""
 
@@ -50,6 +58,7 @@ class Process:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 env=self._environment,
+                start_new_session=True,
             )
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
@@ -65,9 +74,9 @@ class Process:
 
 
 class Node:
-    """A node in a process of its own."""
+    """A node with a life of its own."""
 
-    def __init__(self, name: str, port: int, process: Process) -> None:
+    def __init__(self, name: str, port: int, process: Life) -> None:
         self.name = name
         self.port = port
         self.process = process

@@ -1,0 +1,88 @@
+"""What was asked of the control plane, kept beside it: what may stand, and what must not happen."""
+
+import threading
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from tests.faults.nodes import Fragile
+
+Key: TypeAlias = tuple[str, str]
+"""A noun as its path spells it, and a name."""
+Mark: TypeAlias = str | tuple[str, str] | None
+"""What tells one version of a thing from all others; None: it is not there. A gateway's holds its profile."""
+
+
+@dataclass(slots=True)
+class Account:
+    """All that each thing may stand as. Two values while a request is under way or its answer was lost.
+
+    Threads: the driver's writes; the stand-ins' asks, through `judge`.
+    """
+
+    wrong: list[str] = field(default_factory=list)
+    """What must not have happened, in words."""
+    accepted: dict[int, str] = field(default_factory=dict)
+    """Revisions that were answered 2xx, and what they were."""
+    _may: dict[Key, frozenset[Mark]] = field(default_factory=dict)
+    _stopped: list[object] = field(default_factory=list)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def asked(self, key: Key, mark: Mark) -> None:
+        """It is being asked for."""
+        with self._lock:
+            self._may[key] = self._of(key) | {mark}
+
+    def stands(self, key: Key, mark: Mark) -> None:
+        """It is known how it stands."""
+        with self._lock:
+            if mark not in self._of(key):
+                self.wrong.append(f"{key} stands as {mark}, of {set(self._of(key))}")
+            self._may[key] = frozenset({mark})
+
+    def open(self) -> list[Key]:
+        """What is not known."""
+        with self._lock:
+            return [key for key, marks in self._may.items() if len(marks) > 1]
+
+    def known(self, noun: str) -> dict[str, Mark]:
+        """Everything of a noun that was ever asked for; all must be known."""
+        with self._lock:
+            return {name: mark for (of, name), (mark,) in self._may.items() if of == noun}
+
+    def mark(self, key: Key) -> Mark:
+        """How it stands, or did before what is not known."""
+        with self._lock:
+            return next(iter(self._of(key)))
+
+    def surely(self, key: Key, mark: Mark) -> bool:
+        """Whether it can be nothing else."""
+        with self._lock:
+            return self._of(key) == {mark}
+
+    def judge(self, node: Fragile, line: str) -> None:
+        """A command comes to a node: it must not undo what is as it should be, nor do a thing twice."""
+        if node.switch.faults.reply_to(line) is not None:
+            return  # not run
+        match line.split():
+            case ["sofia", "profile", _, "killgw", name]:
+                gateway = node.switch.gateways.get(name)
+                if gateway is not None:
+                    runs = (gateway.profile, gateway.params.get("password", ""))
+                    if self.surely(("gateways", name), runs):
+                        self.wrong.append(f"{node.name}: {line}, which ran as it should, {runs}")
+            case ["sofia", "profile", name, ("stop" | "restart") as verb]:
+                profile = node.switch.profiles.get(name)
+                if profile is None or profile.age() < 10:
+                    return  # refused
+                if verb == "restart" or not self._may_be_gone(name):
+                    self.wrong.append(f"{node.name}: {line}, which nobody asked for")
+                if any(each is profile for each in self._stopped):
+                    self.wrong.append(f"{node.name}: {line}, for the second time")
+                self._stopped.append(profile)
+
+    def _may_be_gone(self, profile: str) -> bool:
+        with self._lock:
+            return None in self._of(("profiles", profile))
+
+    def _of(self, key: Key) -> frozenset[Mark]:
+        return self._may.get(key, frozenset({None}))
