@@ -51,38 +51,6 @@ _RELOADED = "Reload XML [Success]\n"
 _CLEARED = re.compile(r"\+OK cleared (\d+) entr(?:y|ies)\n?")
 
 
-@dataclass(frozen=True, slots=True)
-class Api(Command[str]):
-    """Any command, its reply as it came; for operators and tests. Nothing in the reply is a failure."""
-
-    text: str
-
-    def __post_init__(self) -> None:
-        names.line(self.text)
-
-    @property
-    def line(self) -> str:
-        """As given."""
-        return self.text
-
-    @property
-    def shown(self) -> str:
-        """The command's name alone: free text may hold anything."""
-        first = self.text.split(None, 1)
-        return first[0][:80] + (" ..." if len(first) > 1 else "")
-
-    def read(self, reply: str) -> str:
-        """The reply itself."""
-        return reply
-
-
-@dataclass(frozen=True, slots=True)
-class BackgroundApi(Api):
-    """Any command, run as a background job."""
-
-    background: ClassVar[bool] = True
-
-
 # --- reloading -----------------------------------------------------------------------------------
 
 
@@ -281,12 +249,12 @@ class FlushAll(Command[int]):
 
 
 @dataclass(frozen=True, slots=True)
-class _ModuleCommand(Command[None]):
+class ReloadModule(Command[None]):
+    """``reload M``; success when it is loaded afresh, also when it was not loaded before."""
+
     module: str
 
     background: ClassVar[bool] = True
-    _verb: ClassVar[str]
-    _done: ClassVar[str] = "+OK"
 
     def __post_init__(self) -> None:
         names.word(self.module, "module's name")
@@ -294,34 +262,12 @@ class _ModuleCommand(Command[None]):
     @property
     def line(self) -> str:
         """The line."""
-        return f"{self._verb} {self.module}"
+        return f"reload {self.module}"
 
     def read(self, reply: str) -> None:
         """Nothing, or CommandFailed: the last line tells."""
-        if reply.strip().rpartition("\n")[2] != self._done:
+        if reply.strip().rpartition("\n")[2] != "+OK module loaded":
             raise self._failed(reply)
-
-
-@dataclass(frozen=True, slots=True)
-class LoadModule(_ModuleCommand):
-    """``load M``."""
-
-    _verb: ClassVar[str] = "load"
-
-
-@dataclass(frozen=True, slots=True)
-class UnloadModule(_ModuleCommand):
-    """``unload M``."""
-
-    _verb: ClassVar[str] = "unload"
-
-
-@dataclass(frozen=True, slots=True)
-class ReloadModule(_ModuleCommand):
-    """``reload M``; success when it is loaded afresh, also when it was not loaded before."""
-
-    _verb: ClassVar[str] = "reload"
-    _done: ClassVar[str] = "+OK module loaded"
 
 
 @dataclass(frozen=True, slots=True)

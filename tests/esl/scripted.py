@@ -5,8 +5,10 @@ import json
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any
 
+from esl.commands import Command
 from esl.fleet import Fleet
 from esl.link import Backoff, Link, LinkPolicy, LinkState, NodeAddress, NodeEvent, backoff
 
@@ -174,6 +176,26 @@ class ScriptedNode:
                 }
             )
         )
+
+
+@dataclass(frozen=True)
+class Ask(Command[str]):
+    """Any command, its reply as it came."""
+
+    text: str
+
+    @property
+    def line(self) -> str:
+        return self.text
+
+    def read(self, reply: str) -> str:
+        return reply
+
+
+class AskBeside(Ask):
+    """The same as a background job."""
+
+    background = True
 
 
 class Watch:

@@ -10,11 +10,11 @@ from dataclasses import replace
 
 import pytest
 
-from esl import commands, queries
+from esl import queries
 from esl.errors import EventSocketError
 from esl.fleet import Fleet
 from esl.link import LinkState
-from tests.esl.scripted import QUICK, Watch, body, reply, scripted
+from tests.esl.scripted import QUICK, Ask, AskBeside, Watch, body, reply, scripted
 
 POLICY = replace(QUICK, connect_timeout=0.3, command_timeout=0.2, background_timeout=0.2, backoff_min=0.001)
 
@@ -58,7 +58,7 @@ def test_every_command_gets_its_own_outcome_or_an_error(seed: int) -> None:
 
             async def ask(index: int) -> bool | None:
                 await asyncio.sleep(chance.random())
-                kind = commands.BackgroundApi if index % 3 == 0 else commands.Api
+                kind = AskBeside if index % 3 == 0 else Ask
                 try:
                     answer = await fleet.run("fs1", kind(f"global_getvar v{index}"))
                 except EventSocketError:

@@ -19,7 +19,7 @@ from esl.errors import (
 )
 from esl.fleet import Fleet
 from esl.link import LinkState, NodeAddress, backoff
-from tests.esl.scripted import QUICK, ScriptedNode, Watch, body, fleet_of, reply, scripted
+from tests.esl.scripted import QUICK, AskBeside, ScriptedNode, Watch, body, fleet_of, reply, scripted
 
 
 def test_a_link_comes_up_knowing_the_node() -> None:
@@ -66,10 +66,7 @@ def test_replies_of_concurrent_commands_are_not_mixed() -> None:
             node.api |= {f"global_getvar v{index}": f"{index}" for index in range(200)}
             both = [
                 *(fleet.run("fs1", queries.GlobalVariable(f"v{index}")) for index in range(200)),
-                *(
-                    fleet.run("fs1", commands.BackgroundApi(f"global_getvar v{index}"))
-                    for index in range(200)
-                ),
+                *(fleet.run("fs1", AskBeside(f"global_getvar v{index}")) for index in range(200)),
             ]
             assert await asyncio.gather(*both) == [str(index) for index in range(200)] * 2
 
