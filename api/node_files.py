@@ -87,12 +87,13 @@ def host_network(address: str) -> str:
     return str(ipaddress.ip_network(address.partition("%")[0]))
 
 
-def listen_address(host: str) -> str:
-    """Say where the node must listen to be reached at `host`: there, or everywhere for a name."""
+def listen_address(host: str, from_address: str) -> str:
+    """Say where the node must listen to be reached at `host` from there; for a name everywhere."""
     try:
         return str(ipaddress.ip_address(host))
     except ValueError:
-        return "0.0.0.0"  # noqa: S104 - the node's own setting, narrowed by its ACL
+        # The node's own setting, narrowed by its ACL.
+        return "::" if ":" in from_address else "0.0.0.0"  # noqa: S104
 
 
 def address_towards(host: str, port: int) -> str:

@@ -41,6 +41,7 @@ class _Door:
 
     host: str
     port: int
+    user: str | None
     password: Text
 
 
@@ -98,11 +99,11 @@ class Holding:
         for name, door in new.items():
             password = opened[door.password] if isinstance(door.password, SecretRef) else door.password
             try:
-                await self._fleet.hold(NodeAddress(name, door.host, door.port, password))
+                await self._fleet.hold(NodeAddress(name, door.host, door.port, password, door.user))
             except CommandRejected as error:
                 log.error("node %s cannot be connected to: %s", name, error)
             self._held[name] = door
 
 
 def _door(node: Node) -> _Door:
-    return _Door(node.host, node.port, node.event_socket_password)
+    return _Door(node.host, node.port, node.event_socket_user, node.event_socket_password)

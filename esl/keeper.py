@@ -35,7 +35,8 @@ EVENTS = (
 )
 """What is subscribed to. UNPUBLISH is all that tells of a profile that stopped."""
 
-_PROBE = "api global_getvar hostname"
+PROBE = "api global_getvar hostname"
+"""What a silent node is asked."""
 _SHUTDOWN_TAKES = 30.0
 """A node that says SHUTDOWN closes its connections 1 to 12 s later; in seconds, with some to spare."""
 _VERSION = re.compile(r"Version (\S+)")
@@ -251,7 +252,7 @@ class Keeper:
             else:
                 result: Any = AsyncResult()
                 try:
-                    connection.request(_PROBE, result.set, timeout=policy.probe_timeout, shown="probe")
+                    connection.request(PROBE, result.set, timeout=policy.probe_timeout, shown="probe")
                     result.get()
                 except EventSocketError as error:
                     logger.debug("%s: no probe: %s", self.address.name, error)

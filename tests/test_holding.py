@@ -87,7 +87,9 @@ async def test_another_address_or_password_is_held_anew_and_a_mode_is_not() -> N
         await until(lambda: fleet.held["fs1"].password == "second")
         holding.look(catalog(node("fs1", "192.0.2.9", SECOND)))
         await until(lambda: fleet.held["fs1"].host == "192.0.2.9")
-        assert fleet.told == ["hold fs1"] * 3
+        holding.look(catalog(replace(node("fs1", "192.0.2.9", SECOND), event_socket_user="a@b")))
+        await until(lambda: fleet.held["fs1"].user == "a@b")
+        assert fleet.told == ["hold fs1"] * 4
 
 
 @pytest.mark.parametrize("error", [DatabaseUnreachable("away"), KeyError("the secret 1@1 does not exist")])

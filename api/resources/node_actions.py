@@ -61,9 +61,10 @@ async def config(request: Request) -> Response:
             ca_file=lookups.ca_file,
         ),
         "event_socket.conf.xml": event_socket(
-            listen=listen_address(node.host),
+            listen=listen_address(node.host, address),
             port=node.port,
-            password=opened[node.event_socket_password],
+            # It lets in beside the users, and without one the default would (mod_event_socket.c:2925).
+            password=opened[node.event_socket_password] if node.event_socket_user is None else new_password(),
             from_address=address,
         ),
         "modules.conf.xml": modules(),

@@ -14,15 +14,21 @@ from controlplane.desired.values import Node, NodeMode, Noun, Stored
 
 # Bytes of randomness in a generated lookup password.
 PASSWORD_BYTES = 24
-# What says who may ask in a node's name, and when it may be changed.
-KEPT = ("lookup_schemes", "lookup_networks", "lookup_certificate", "change_windows")
+# What says who may ask in a node's name, as whom we log in, and when it may be changed.
+KEPT = (
+    "lookup_schemes",
+    "lookup_networks",
+    "lookup_certificate",
+    "event_socket_user",
+    "change_windows",
+)
 
 
 class NodeIn(ResourceIn):
     """A node. Passwords left out stay as they are; a new node's lookup password is generated.
 
-    So does who may ask: `lookup_schemes`, `lookup_networks` and `lookup_certificate` are not lifted by
-    a writer who does not know of them, nor are `change_windows`.
+    So does who may ask, and as whom we log in: `lookup_schemes`, `lookup_networks`, `lookup_certificate`
+    and `event_socket_user` are not lifted by a writer who does not know of them, nor are `change_windows`.
 
     `mode` may be sent back as it was read; adopting a node changes it, not writing.
     """
@@ -32,6 +38,7 @@ class NodeIn(ResourceIn):
     port: Annotated[int, Field(ge=1, le=65535)] = 8021
     groups: list[Name] = Field(default_factory=list)
     mode: Literal["observing", "managed"] | None = None
+    event_socket_user: Line | None = None
     event_socket_password: TextIn | None = None
     lookup_passwords: Annotated[list[TextIn], Field(min_length=1, max_length=2)] | None = None
     lookup_schemes: list[Literal["basic", "digest-sha-256", "digest-md5"]] | None = None

@@ -51,6 +51,10 @@ def enrol(
     switchname: Annotated[
         str | None, typer.Option("--switchname", help="What it calls itself, when that is not NAME.")
     ] = None,
+    user: Annotated[
+        str | None,
+        typer.Option("--user", metavar="USER@DOMAIN", help="As whom of the directory to log in there."),
+    ] = None,
     password_file: Annotated[
         Path | None, typer.Option("--password-file", metavar="FILE", help="Holds its Event Socket password.")
     ] = None,
@@ -64,6 +68,8 @@ def enrol(
     body: Json = {"name": name, "host": host, "port": port, "groups": groups or []}
     if switchname is not None:
         body["switchname"] = switchname
+    if user is not None:
+        body["event_socket_user"] = user
     body["event_socket_password"] = _password(name, password_file)
     call.client.send("POST", "/nodes", body, params={"reason": reason})
     try:

@@ -159,6 +159,8 @@ def _node(node: Node) -> Wrong:
     for place, group in enumerate(node.groups):
         yield from _says(f"groups[{place}]", wrong_word(group))
     yield from _twice("groups", node.groups)
+    if node.event_socket_user is not None:
+        yield from _login("event_socket_user", node.event_socket_user)
     yield from _password("event_socket_password", node.event_socket_password)
     if not _FEWEST <= len(node.lookup_passwords) <= _MOST_PASSWORDS:
         yield FieldError("lookup_passwords", "must be one or two")
@@ -170,6 +172,13 @@ def _node(node: Node) -> Wrong:
             windows.parse(window)
         except ValueError as error:
             yield FieldError(f"change_windows[{place}]", str(error))
+
+
+def _login(field: str, who: str) -> Wrong:
+    """A user in `userauth USER@DOMAIN:PASSWORD`, which is cut at the first `@` and the first colon."""
+    user, _, domain = who.partition("@")
+    if wrong_name(user) is not None or wrong_name(domain) is not None or ":" in who or "@" in domain:
+        yield FieldError(field, "is no user@domain")
 
 
 def _asking(node: Node) -> Wrong:

@@ -73,6 +73,7 @@ def fields_to_json(value: Value) -> Json:
                 "port": value.port,
                 "groups": list(value.groups),
                 "mode": value.mode.value,
+                "event_socket_user": value.event_socket_user,
                 "event_socket_password": text_to_json(value.event_socket_password),
                 "lookup_passwords": [text_to_json(password) for password in value.lookup_passwords],
                 "lookup_schemes": [scheme.value for scheme in value.lookup_schemes],
@@ -241,6 +242,7 @@ def _node(key: Key, fields: Fields) -> Node:
         lookup_certificate=fields.optional_text("lookup_certificate"),
         response_max_bytes=fields.whole("response_max_bytes", default=RESPONSE_MAX_BYTES),
         change_windows=fields.names("change_windows"),
+        event_socket_user=fields.optional_text("event_socket_user"),
     )
 
 

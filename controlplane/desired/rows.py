@@ -133,6 +133,7 @@ def _node(cells: Cells) -> Node:
         lookup_certificate=cells["lookup_certificate"],
         response_max_bytes=cells["response_max_bytes"],
         change_windows=tuple(cells["change_windows"]),
+        event_socket_user=cells["event_socket_user"],
     )
 
 

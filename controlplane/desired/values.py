@@ -140,6 +140,8 @@ class Node:
     certificate of the subject `lookup_certificate` (RFC 4514; None: needs none). Without schemes
     the certificate alone is enough. `response_max_bytes`: what the node's mod_xml_curl is set to.
     `change_windows`: when changes go out to it (see `windows`); empty: as for all nodes.
+    `event_socket_user` (`user@domain`): of the directory, as whom we log in there (`userauth`); None: by
+    the password of its event_socket.conf.
     """
 
     name: str
@@ -155,6 +157,7 @@ class Node:
     lookup_certificate: str | None = None
     response_max_bytes: int = RESPONSE_MAX_BYTES
     change_windows: tuple[str, ...] = ()
+    event_socket_user: str | None = None
 
     @property
     def key(self) -> Key:

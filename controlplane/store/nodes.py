@@ -19,6 +19,7 @@ class NodeRow(Versioned, table=True):
     port: int
     groups: list[str] = json_list()
     mode: str
+    event_socket_user: str | None = None
     event_socket_password: dict[str, str] = Field(sa_type=Json)
     lookup_passwords: list[Any] = json_list()
     lookup_schemes: list[str] = json_list()

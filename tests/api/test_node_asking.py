@@ -12,6 +12,7 @@ ASKING = {
     "lookup_schemes": ["digest-sha-256"],
     "lookup_networks": ["192.0.2.0/24", "2001:db8::/32"],
     "lookup_certificate": "CN=fs1.example,O=Acme\\, Inc.",
+    "event_socket_user": "control@ops.example",
 }
 
 
@@ -27,9 +28,18 @@ def test_what_is_left_out_is_not_lifted(operator: Operator) -> None:
     node = operator.done("PUT", "/nodes/fs1", NODE | {"port": 2})
     assert {name: node[name] for name in ASKING} == ASKING
     node = operator.done(
-        "PUT", "/nodes/fs1", NODE | {"lookup_networks": [], "lookup_certificate": None, "lookup_schemes": ALL}
+        "PUT",
+        "/nodes/fs1",
+        NODE
+        | {
+            "lookup_networks": [],
+            "lookup_certificate": None,
+            "lookup_schemes": ALL,
+            "event_socket_user": None,
+        },
     )
     assert (node["lookup_networks"], node["lookup_certificate"]) == ([], None)
+    assert node["event_socket_user"] is None
 
 
 @pytest.mark.parametrize(
@@ -43,6 +53,10 @@ def test_what_is_left_out_is_not_lifted(operator: Operator) -> None:
         ({"lookup_certificate": ""}, "lookup_certificate"),
         ({"lookup_certificate": "cn=fs1"}, "lookup_certificate"),
         ({"response_max_bytes": 1}, "response_max_bytes"),
+        *(
+            ({"event_socket_user": who}, "event_socket_user")
+            for who in ("control", "", "a@b@c", "a:b@c", "a@b c")
+        ),
     ],
 )
 def test_what_is_refused(operator: Operator, fields: dict[str, Any], field: str) -> None:

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from api.node_files import MODULES, modules, xml_curl
+from api.node_files import MODULES, event_socket, listen_address, modules, xml_curl
 from controlplane.desired.values import Node, NodeMode, Scheme
 from tests.answers import switch_model
 from tests.answers.switch_model import Element
@@ -53,3 +53,13 @@ def test_the_event_socket_is_there_before_anything_is_asked() -> None:
     loads = switch_model.read(modules().encode()).child("modules").children
     assert tuple(load.attributes["module"] for load in loads) == MODULES
     assert MODULES.index("mod_event_socket") < MODULES.index("mod_xml_curl")
+
+
+def test_ipv6_is_written_as_freeswitch_reads_it() -> None:
+    """Addresses bare, networks with their length; what is in a URL has brackets."""
+    text = event_socket(listen="2001:db8::5", port=8021, password="x", from_address="2001:db8::1")
+    settings = params(switch_model.read(text.encode()).child("settings"))
+    assert (settings["listen-ip"], settings["apply-inbound-acl"]) == ("2001:db8::5", "2001:db8::1/128")
+    assert listen_address("2001:db8:0::5", "2001:db8::1") == "2001:db8::5"
+    assert listen_address("fs1.example", "2001:db8::1") == "::"
+    assert listen_address("fs1.example", "192.0.2.1") == "0.0.0.0"

@@ -2,7 +2,6 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -14,6 +13,7 @@ import pytest
 from esl.switch import Switch, SwitchConfig, running
 from tests.cli.program import COMMAND, PATIENCE, Control, serving
 from tests.cli.terminal import typing
+from tests.network import free_port, has_ipv6
 
 FAST = {
     "event_socket": "backoff_min = 0.05\nbackoff_max = 0.2",
@@ -27,11 +27,6 @@ PROFILE = {"params": {"sip-ip": "127.0.0.1", "rtp-ip": "127.0.0.1", "sip-port": 
 def control(tmp_path: Path) -> Iterator[Control]:
     with serving(tmp_path, **FAST) as found:
         yield found
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return int(taken.getsockname()[1])
 
 
 @pytest.fixture
@@ -112,6 +107,55 @@ def test_a_nodes_password_comes_from_a_file_and_never_from_a_pipe_unasked(
     file.write_text("from a file\n")
     added = control.done("node", "add", "fs1", "--host", "127.0.0.1", "--password-file", str(file))
     assert '"password" value="from a file"' in added
+
+
+def test_a_node_that_lets_in_users_looks_them_up_here(control: Control) -> None:
+    """Its own password is one that nobody knows then: FreeSWITCH would take a well-known one else."""
+    port = free_port()
+    put(control, "domain", "ops.example", {})
+    put(control, "user", "ops.example/control", {"params": {"esl-password": "marker-esl"}})
+    host = ("--host", "127.0.0.1", "--port", str(port), "--user", "control@ops.example")
+    printed = control.done("node", "add", "fs1", *host, CONTROLPLANE_NODE_PASSWORD="marker-esl")
+    assert "marker-esl" not in printed
+    own = re.findall('"password" value="([^"]+)"', printed)
+    assert own != re.findall('"password" value="([^"]+)"', control.done("node", "config", "fs1"))
+    config = SwitchConfig(
+        name="fs1",
+        port=port,
+        password=own[0],
+        xml_curl_url=f"{control.lookups}/xml_curl",
+        xml_curl_credentials=("fs1", control.json("node", "config", "fs1")["lookup_password"]),
+    )
+    with running(config) as switch:
+        until(lambda: status(control)["connected"])
+        (asked,) = [each for each in switch.lookups if each.params.get("action") == "event_socket_auth"]
+        assert asked.found
+        control.done("set", "node", "fs1", "--secret", "event_socket_password", stdin="wrong\n")
+        until(lambda: "-ERR invalid" in str(status(control)))
+
+
+@pytest.mark.skipif(not has_ipv6(), reason="this machine has no IPv6 loopback address (::1)")
+def test_a_node_and_its_way_to_us_over_ipv6(tmp_path: Path) -> None:
+    with serving(tmp_path, **FAST, lookups='host = "::"\nport = 0') as control:
+        port = free_port("::1")
+        node = ("node", "add", "fs1", "--host", "::1", "--port", str(port), "--json")
+        files = json.loads(control.done(*node, CONTROLPLANE_NODE_PASSWORD="ClueCon"))["files"]
+        assert 'name="listen-ip" value="::1"' in files["event_socket.conf.xml"]
+        assert 'name="apply-inbound-acl" value="::1/128"' in files["event_socket.conf.xml"]
+        told = control.json("node", "config", "fs1")
+        assert re.fullmatch(r"http://\[::1\]:\d+/xml_curl", told["lookup_url"])
+        config = SwitchConfig(
+            name="fs1",
+            host="::1",
+            port=port,
+            xml_curl_url=told["lookup_url"],
+            xml_curl_credentials=("fs1", told["lookup_password"]),
+        )
+        put(control, "profile", "external", PROFILE)
+        with running(config) as switch:
+            until(lambda: status(control)["connected"])
+            assert "external" in switch.profiles
+            adopt(control)
 
 
 def test_a_password_that_is_typed_is_not_shown(control: Control) -> None:

@@ -1,13 +1,16 @@
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from esl import commands, queries
+from esl import commands, names, queries
 from esl.commands import Command
 from esl.errors import CommandFailed, CommandRejected, TooSoon, UnexpectedReply, UnknownProfile
+from esl.keeper import EVENTS, PROBE
 from esl.status import GatewayStatus, ProfileStatus, ProfileSummary
+from esl.switch.accounts import Rights
 from tests.esl.recordings import FILES, replies
 
 # --- every recorded reply ------------------------------------------------------------------------
@@ -30,8 +33,6 @@ FORMS: list[tuple[str, Callable[..., Command[Any]]]] = [
     (r"xml_flush_cache (\S+) (\S+) (\S+)", commands.FlushUser),
     (r"acl (\S+) (\S+)", queries.CheckAcl),
     (r"xml_locate (\S+) (\S+) (\S+) (\S+)", queries.Locate),
-    (r"load (\S+)", commands.LoadModule),
-    (r"unload (\S+)", commands.UnloadModule),
     (r"reload (\S+)", commands.ReloadModule),
     (r"module_exists (\S+)", queries.ModuleExists),
     (r"callcenter_config queue reload (\S+)", commands.CallcenterQueueReload),
@@ -131,8 +132,6 @@ KNOWN: list[tuple[Command[Any], str, object]] = [
     (queries.GatewayVariable("gw-ok", "controlplane_fingerprint"), "-ERR no reply\n", None),
     (queries.ModuleExists("mod_sofia"), "true", True),
     (queries.ModuleExists("mod_sofia"), "false", False),
-    (commands.UnloadModule("mod_fifo"), "+OK\n", None),
-    (commands.LoadModule("mod_fifo"), "+OK Reloading XML\n+OK\n", None),
     # It was not loaded before, and is now: what was wanted.
     (commands.ReloadModule("mod_fifo"), "-ERR unloading module [No such module!]\n+OK module loaded\n", None),
     (commands.FlushUser("id", "1000", "example.com"), "+OK cleared 12 entries\n", 12),
@@ -154,7 +153,6 @@ KNOWN: list[tuple[Command[Any], str, object]] = [
         '"internal":{"status":{"type":"profile","state":"RUNNING"}}}}',
         frozenset({"external"}),
     ),
-    (commands.Api("status"), "-ERR anything", "-ERR anything"),
 ]
 
 
@@ -182,8 +180,6 @@ EVERY: list[Command[Any]] = [
     commands.FlushAll(),
     queries.CheckAcl("192.0.2.5", "lan"),
     queries.Locate("configuration", "configuration", "name", "acl.conf"),
-    commands.LoadModule("mod_fifo"),
-    commands.UnloadModule("mod_fifo"),
     commands.ReloadModule("mod_fifo"),
     queries.ModuleExists("mod_fifo"),
     commands.CallcenterQueueReload("support@default"),
@@ -197,9 +193,7 @@ EVERY: list[Command[Any]] = [
 )
 def test_no_command_takes_a_foreign_reply_for_success(command: Command[Any], reply: str) -> None:
     honest = (queries.GatewayVariable, queries.Version)  # free text is what they answer
-    if reply == "+OK" and isinstance(
-        command, commands.CallcenterQueueReload | commands.LoadModule | commands.UnloadModule
-    ):
+    if reply == "+OK" and isinstance(command, commands.CallcenterQueueReload):
         return
     if isinstance(command, honest) and not reply.startswith("-ERR") and reply:
         return
@@ -266,8 +260,6 @@ WORDS: list[Callable[[str], Command[Any]]] = [
     commands.ProfileStop,
     queries.ProfileStatusOf,
     queries.ModuleExists,
-    commands.LoadModule,
-    commands.UnloadModule,
     commands.ReloadModule,
     commands.CallcenterQueueReload,
     queries.GlobalVariable,
@@ -325,13 +317,18 @@ def test_no_other_thing_is_an_address(address: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["a\nb", "a\rb", "a\0b", "", "  ", "x" * 8193, "\ud800"])
-def test_free_text_is_one_line(text: str) -> None:
+def test_a_line_is_one(text: str) -> None:
     with pytest.raises(CommandRejected):
-        commands.Api(text)
+        names.line(text)
 
 
-def test_free_text_is_not_shown() -> None:
-    command = commands.Api("global_setvar secret=hunter2")
-    assert command.shown == "global_setvar ..."
-    assert commands.BackgroundApi("status").background is True
-    assert commands.Api("status").background is False
+def test_a_user_who_is_held_to_what_is_documented_may_do_all_that_we_do() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "event-socket.md").read_text()
+    [apis], [events] = (
+        re.findall(rf"^esl-allowed-{what} +(.+)$", text, re.MULTILINE) for what in ("api", "events")
+    )
+    rights = Rights(apis, events)
+    for command in EVERY:
+        assert rights.may_run(command.line), command.line
+    assert rights.may_run(PROBE.removeprefix("api "))
+    assert rights.may_hear(EVENTS.split())

@@ -20,6 +20,7 @@ from esl.errors import (
 from esl.frames import Event, Frame, FrameParser, parse_event
 from esl.link import LinkPolicy
 from tests.esl.peer import BANNER, POLICY, Talk, api, event, hangs, ours, peer, plain, until
+from tests.network import free_port, has_ipv6
 
 
 def test_an_encoded_newline_is_not_another_header() -> None:
@@ -202,16 +203,7 @@ def test_a_password_is_one_line() -> None:
         assert "ClueCon" not in str(refused.value)
 
 
-def _has_ipv6() -> bool:
-    try:
-        with socket.socket(socket.AF_INET6) as probe:
-            probe.bind(("::1", 0))
-    except OSError:
-        return False
-    return True
-
-
-@pytest.mark.skipif(not _has_ipv6(), reason="this machine has no IPv6 loopback address (::1)")
+@pytest.mark.skipif(not has_ipv6(), reason="this machine has no IPv6 loopback address (::1)")
 def test_ipv6() -> None:
     def script(talk: Talk) -> None:
         talk.login()
@@ -224,14 +216,8 @@ def test_ipv6() -> None:
             assert connection.own_address == "::1"
 
 
-def _closed_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def test_a_refusal_is_an_error_of_ours() -> None:
-    port = _closed_port()
+    port = free_port()
     with pytest.raises(ConnectionRefusedError), plain(port):
         pass
     with pytest.raises(ConnectFailed, match="refused") as failed, ours(port):

@@ -181,6 +181,7 @@ def upgrade() -> None:
         sa.Column("port", sa.Integer(), nullable=False),
         sa.Column("groups", sa.JSON(), nullable=False),
         sa.Column("mode", sa.String(), nullable=False),
+        sa.Column("event_socket_user", sa.String(), nullable=True),
         sa.Column("event_socket_password", sa.JSON(), nullable=False),
         sa.Column("lookup_passwords", sa.JSON(), nullable=False),
         sa.Column("lookup_schemes", sa.JSON(), nullable=False),
