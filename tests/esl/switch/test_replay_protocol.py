@@ -2,8 +2,9 @@
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
+from types import MappingProxyType
 
 import pytest
 
@@ -50,11 +51,13 @@ async def hear(reader: asyncio.StreamReader, enough: Callable[[str], bool]) -> s
 
 
 async def replay(
-    exchange: list[dict[str, str]], enough: Callable[[str, str], bool] = as_long
+    exchange: list[dict[str, str]],
+    enough: Callable[[str, str], bool] = as_long,
+    disk: Mapping[str, str] = MappingProxyType({}),
 ) -> list[tuple[str, str]]:
-    """(recorded, heard) of each step."""
+    """(recorded, heard) of each step. Without gateways on its disk no event of theirs comes in between."""
     pairs = []
-    async with Switch(SwitchConfig(disk=DISK)) as switch, asyncio.timeout(PATIENCE):
+    async with Switch(SwitchConfig(disk=disk)) as switch, asyncio.timeout(PATIENCE):
         reader, writer = await asyncio.open_connection("127.0.0.1", switch.port)
         for step in exchange:
             if step["sent"]:
@@ -92,7 +95,7 @@ def test_a_reload_is_told_before_its_own_command() -> None:
 
 
 def test_a_background_job_in_json_has_the_recorded_keys() -> None:
-    expected, heard = asyncio.run(replay(DIALOGUES["bgapi BACKGROUND_JOB json"], whole_json))[-1]
+    expected, heard = asyncio.run(replay(DIALOGUES["bgapi BACKGROUND_JOB json"], whole_json, DISK))[-1]
     told = [json.loads(text[text.index("{") :]) for text in (expected, heard)]
     assert list(told[0]) == list(told[1])
     assert [each["Job-Command"] for each in told] == ["sofia", "sofia"]
