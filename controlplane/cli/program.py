@@ -11,6 +11,7 @@ from controlplane.cli import (
     machine,
     node,
     nouns,
+    registrations,
     suspending,
     watching,
 )
@@ -26,7 +27,8 @@ def _made() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
         help="A control plane for FreeSWITCH. Exit codes: 0 done, 1 some node failed, 2 wrong use.",
     )
-    for room in (machine, node, watching, suspending, actions, lookups, explaining, nouns, exchange, history):
+    seeing = (watching, registrations, lookups, explaining)
+    for room in (machine, node, *seeing, suspending, actions, nouns, exchange, history):
         room.add(made)
     return made
 

@@ -56,7 +56,7 @@ async def read_some(
     commands += [ProfileStatusOf(name) for name in chosen]
     for name in wanted:
         commands += [GatewayStatusOf(name), GatewayVariable(name, FINGERPRINT)]
-    outcomes = await _all(fleet, node, commands)
+    outcomes = await ask_all(fleet, node, commands)
     loaded = dict(zip(asked, outcomes, strict=False))
     outcomes = outcomes[len(asked) :]
     return Seen(
@@ -82,7 +82,7 @@ async def read_all(
 
     `gateways` and `profiles` are those expected there. Raises as `read_some`.
     """
-    summaries, listed = await _all(fleet, node, [Profiles(), GatewayStatuses()])
+    summaries, listed = await ask_all(fleet, node, [Profiles(), GatewayStatuses()])
     seen_profiles = _summaries(summaries)
     copies = Counter({status.name: 0 for status in listed})
     copies.update(status.name for status in listed if status.state not in _GOING)
@@ -94,7 +94,7 @@ async def read_all(
     confirming += [ProfileStatusOf(name) for name in lost_profiles]
     asked = sorted(modules)
     confirming += [ModuleExists(name) for name in asked]
-    outcomes = await _all(fleet, node, confirming)
+    outcomes = await ask_all(fleet, node, confirming)
     marks = dict(zip(named, outcomes, strict=False))
     _absent("gateway", lost_gateways, outcomes[len(named) :])
     _absent("profile", lost_profiles, outcomes[len(named) + len(lost_gateways) :])
@@ -102,7 +102,7 @@ async def read_all(
 
     # A killed gateway stays listed until it is deleted, but is found by its name no more.
     unmarked = [name for name in named if not marks[name]]
-    alive = await _all(fleet, node, [GatewayStatusOf(name) for name in unmarked])
+    alive = await ask_all(fleet, node, [GatewayStatusOf(name) for name in unmarked])
     dying = {name for name, status in zip(unmarked, alive, strict=True) if status is None}
     seen_gateways: dict[str, SeenGateway] = {}
     for status in listed:
@@ -114,14 +114,15 @@ async def read_all(
 
 async def read_profiles(fleet: Asks, node: str, profiles: Collection[str]) -> Seen:
     """Read every profile of a node, and no gateway. `profiles`: those expected. Raises as `read_some`."""
-    [summaries] = await _all(fleet, node, [Profiles()])
+    [summaries] = await ask_all(fleet, node, [Profiles()])
     seen = _summaries(summaries)
     lost = sorted(set(profiles).difference(seen))
-    _absent("profile", lost, await _all(fleet, node, [ProfileStatusOf(name) for name in lost]))
+    _absent("profile", lost, await ask_all(fleet, node, [ProfileStatusOf(name) for name in lost]))
     return Seen(node, datetime.now(UTC), {}, seen, asked_gateways=frozenset())
 
 
-async def _all(fleet: Asks, node: str, commands: Sequence[Command[Any]]) -> list[Any]:
+async def ask_all(fleet: Asks, node: str, commands: Sequence[Command[Any]]) -> list[Any]:
+    """Run them all; raises the EventSocketError of the first that failed."""
     outcomes = await fleet.run_many(node, commands) if commands else []
     for outcome in outcomes:
         if isinstance(outcome, EventSocketError):

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from esl.switch.core import Core
 from esl.switch.events import Caller
@@ -14,6 +15,15 @@ _DELETED = Caller("sofia_reg.c", "sofia_reg_check_gateway", 343)
 _TICK = 1.0
 # SIP's timer B: a REGISTER that nobody answers fails after 64 * T1.
 _UNANSWERED = 32.0
+
+
+class Phone(NamedTuple):
+    """One registration."""
+
+    user: str
+    domain: str
+    ip: str
+    port: int
 
 
 class Profile:
@@ -31,6 +41,8 @@ class Profile:
         self.port = self.sip_port
         self.gateways: list[Gateway] = []
         self.aliases: set[str] = set()
+        self.phones: dict[str, Phone] = {}
+        """Who is registered, by Call-ID."""
         self.worker: asyncio.Task[None] | None = None
         self._core = core
         self._registry = registry

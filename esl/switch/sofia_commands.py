@@ -66,6 +66,8 @@ class SofiaCommands:
                 profile = self._named(name)
                 if profile is None:
                     return "Invalid Profile!\n"
+                if not xml and more[:1] in (["reg"], ["user"]):
+                    return show.registrations(profile, more[1] if len(more) > 1 else "")
                 return show.xml_profile(profile, next(iter(more), None)) if xml else show.profile(profile)
             case _:
                 return "Invalid Syntax!\n"
@@ -121,6 +123,8 @@ class SofiaCommands:
                 return "".join(
                     f"{each.name} " for each in profile.gateways if each.up is up and not each.deleted
                 )
+            case "flush_inbound_reg":
+                return self._drop(profile, rest[0] if rest else None)
             case "register" | "unregister":
                 return self._register(profile, verb, rest[0] if rest else None)
             case _:
@@ -141,6 +145,14 @@ class SofiaCommands:
             return f"{said}restarting: {profile.name}"
         self._core.spawn(self._sofia.stop(profile), f"stop of {profile.name}")
         return f"{said}stopping: {profile.name}"
+
+    def _drop(self, profile: Profile, which: str | None) -> str:
+        """A Call-ID, a user, or as `@DOMAIN` a whole domain (sofia_reg.c:763); without it everybody."""
+        user, _, domain = (which or "").rpartition("@")
+        for call_id, phone in list(profile.phones.items()):
+            if which in (None, call_id) or (domain == phone.domain and user in ("", phone.user)):
+                del profile.phones[call_id]
+        return f"+OK flushing all registrations{'' if which is None else ' matching specified call_id'}\n"
 
     # --- gateways -----------------------------------------------------------------------------------
 

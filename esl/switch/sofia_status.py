@@ -3,14 +3,16 @@
 import asyncio
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from xml.sax.saxutils import escape
 
 from esl.switch.gateway import Gateway
-from esl.switch.profile import Profile
+from esl.switch.profile import Phone, Profile
 
 _DECLARATION = '<?xml version="1.0" encoding="ISO-8859-1"?>\n'
 _LINE = "=" * 97 + "\n"
+_EXPIRES = 180
 
 Profiles = dict[str, Profile]
 
@@ -226,6 +228,16 @@ class Printer:
         lines = "".join(f"{names.get(name, name.upper()):<17}\t{fields[name]}\n" for name in order)
         return f"{_LINE}{lines}"
 
+    def registrations(self, profile: Profile, which: str) -> str:
+        """``sofia status profile NAME reg``, or ``user USER@DOMAIN`` (mod_sofia.c, show_reg_callback)."""
+        rows = [
+            (call_id, phone)
+            for call_id, phone in profile.phones.items()
+            if which in ("", f"{phone.user}@{phone.domain}")
+        ]
+        told = "".join(_registration(call_id, phone) for call_id, phone in rows)
+        return f"\nRegistrations:\n{_LINE}{told}Total items returned: {len(rows)}\n{_LINE}"
+
     def xml_profile(self, profile: Profile, what: str | None) -> str:
         """``sofia xmlstatus profile NAME``, or with ``reg`` its registrations: there are none."""
         if what in ("reg", "user", "pres"):
@@ -233,6 +245,27 @@ class Printer:
         fields = _profile_fields(profile).items()
         lines = "".join(f"    <{name}>{value}</{name}>\n" for name, value in fields)
         return f"{_DECLARATION}<profile>\n  <profile-info>\n{lines}  </profile-info>\n</profile>\n"
+
+
+def _registration(call_id: str, phone: Phone) -> str:
+    who = f"{phone.user}@{phone.domain}"
+    until = datetime.now(UTC) + timedelta(seconds=_EXPIRES)
+    told = {
+        "Call-ID": call_id,
+        "User": who,
+        "Contact": f'"{phone.user}" <sip:{phone.user}@{phone.ip}:{phone.port}>',
+        "Agent": "stand-in",
+        "Status": f"Registered(UDP)(unknown) EXP({until:%Y-%m-%d %H:%M:%S}) EXPSECS({_EXPIRES})",
+        "Ping-Status": "Reachable",
+        "Ping-Time": "0.00",
+        "Host": "stand-in",
+        "IP": phone.ip,
+        "Port": str(phone.port),
+        "Auth-User": phone.user,
+        "Auth-Realm": phone.domain,
+        "MWI-Account": who,
+    }
+    return "".join(f"{f'{label}:':<12}\t{value}\n" for label, value in told.items()) + "\n"
 
 
 def _row(tag: str, name: str, kind: str, data: str, state: str) -> str:
@@ -274,7 +307,7 @@ def _profile_fields(profile: Profile) -> dict[str, str]:
         "calls-out": "0",
         "failed-calls-in": "0",
         "failed-calls-out": "0",
-        "registrations": "0",
+        "registrations": str(len(profile.phones)),
     }
 
 

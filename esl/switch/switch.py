@@ -22,7 +22,7 @@ from esl.switch.gateway import Gateway
 from esl.switch.listener import DENIED, GOODBYE, NO_REPLY, Listener
 from esl.switch.lookup import Lookup, Question
 from esl.switch.modules import Modules
-from esl.switch.profile import Profile
+from esl.switch.profile import Phone, Profile
 from esl.switch.sofia import Sofia
 from esl.switch.wire import Wire
 
@@ -34,7 +34,10 @@ _POLL = 0.2
 P = ParamSpec("P")
 T = TypeVar("T")
 
-_USAGE = "-USAGE: standin block_lookups on|off | refuse on|off | reboot | commands | gateway NAME PARAM\n"
+_USAGE = (
+    "-USAGE: standin block_lookups on|off | refuse on|off | reboot | commands | gateway NAME PARAM"
+    " | register PROFILE USER@DOMAIN CALL-ID\n"
+)
 
 
 class Switch:
@@ -260,6 +263,9 @@ class Switch:
                 self._leaving = asyncio.create_task(self.reboot(), name=f"{self.name}: reboot")
             case ["commands"]:
                 return "".join(f"{line}\n" for line in self.commands)
+            case ["register", profile, who, call_id] if profile in self._sofia.profiles:
+                user, _, domain = who.partition("@")
+                self._sofia.profiles[profile].phones[call_id] = Phone(user, domain, "192.0.2.50", 5060)
             case ["gateway", name, param] if name in self.gateways:
                 return self.gateways[name].params.get(param, "") + "\n"
             case _:

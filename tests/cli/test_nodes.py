@@ -282,6 +282,41 @@ def test_gateways_are_a_matrix_with_what_differs(control: Control, switch: Switc
     until(lambda: "trunk" in switch.gateways)
 
 
+def test_registrations_are_asked_for_and_dropped(control: Control, switch: Switch) -> None:
+    until(lambda: "external" in switch.profiles)
+    for who, call_id in (("1001@acme.example", "a"), ("1001@acme.example", "b"), ("1002@acme.example", "c")):
+        switch.call(switch.api, f"standin register external {who} {call_id}")
+    told = control.json("registrations", "--node", "fs1")["registrations"]
+    assert [each["call_id"] for each in told] == ["a", "b", "c"]
+    assert "192.0.2.50:5060" in control.done("registrations", "--all")
+    one = control.json("registrations", "1001@acme.example")["registrations"]
+    assert [(each["user"], each["call_id"]) for each in one] == [("1001", "a"), ("1001", "b")]
+    assert control.json("registrations", "nobody@acme.example")["registrations"] == []
+
+    unasked = control("registrations", "1001@acme.example", "--drop")
+    assert (unasked.exit_code, "say --yes" in unasked.stderr) == (2, True)
+    drop = ("registrations", "1001@acme.example", "--drop", "--group", "eu")
+    with typing(*drop, environment=speaking(control)) as terminal:
+        terminal.expect("Drop them?")
+        assert terminal.screen.count("192.0.2.50") == 2
+        terminal.type("n")
+        assert terminal.code() == 1
+    assert len(switch.profiles["external"].phones) == 3
+    assert "2 dropped" in control.done(*drop, "--yes")
+    assert list(switch.profiles["external"].phones) == ["c"]
+    assert control.json(*drop, "--yes") == {"node": "fs1", "ok": True, "dropped": 0, "left": 0}
+    assert [line for line in switch.commands if "flush_inbound_reg" in line] == [
+        "sofia profile external flush_inbound_reg 1001@acme.example"
+    ]
+    add(control, "fs2", 1)
+    away = control("registrations", "--all", "--json")
+    assert away.exit_code == 1
+    assert {each["node"]: each["ok"] for each in map(json.loads, away.stdout.splitlines())} == {
+        "fs1": True,
+        "fs2": False,
+    }
+
+
 def test_every_node_tells_how_it_went(control: Control, switch: Switch) -> None:
     add(control, "fs2", 1)
     for command in (
@@ -330,6 +365,11 @@ def test_wrong_use_of_actions_is_refused_before_anything_is_sent(control: Contro
         (("rescan", "a b", "--all"), ""),
         (("flush", "nobody", "--all"), "USER@DOMAIN"),
         (("flush", "a@b", "--everything", "--all"), "stands alone"),
+        (("registrations", "nobody"), "USER@DOMAIN"),
+        (("registrations", "a@b@c"), "not USER@DOMAIN"),
+        (("registrations", "--drop", "--yes"), "say whose"),
+        (("registrations", "--all", "--node", "fs1"), "stands alone"),
+        (("registrations", "a@b", "--drop", "--yes", "--node", "none"), "there is no node 'none'"),
         (("push", "retry", "7"), "does not exist"),
         (("pushes", "--state", "odd"), "state: one of"),
         (("explain", "fs1"), "say one lookup"),

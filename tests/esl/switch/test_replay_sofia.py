@@ -23,8 +23,6 @@ NOT_SIMULATED = {
     "api sofia": "the usage text names what the stand-in does not do",
     "api sofia loglevel all 0": "the SIP stack's log",
     "api sofia global siptrace off": "the SIP stack's trace",
-    "api sofia profile internal flush_inbound_reg": "phones' registrations",
-    "api sofia profile internal flush_inbound_reg nosuch@example.com": "phones' registrations",
     "api sofia profile internal check_sync": "phones' registrations",
     "api sofia recover": "calls",
 }
