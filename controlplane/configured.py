@@ -63,6 +63,7 @@ def reconcile_policy(settings: Reconcile) -> ReconcilePolicy:
         attempts=settings.attempts,
         wipe_share=settings.wipe_share,
         wipe_few=settings.wipe_few,
+        events=settings.events,
     )
 
 

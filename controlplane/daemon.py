@@ -60,6 +60,8 @@ class Daemon:
             await self._assemble()
             await self.pusher.start()
             undo.push_async_callback(self.pusher.stop, 0.0)
+            self.reconciler.start()
+            undo.push_async_callback(self.reconciler.stop)
             await self.fleet.start()
             undo.push_async_callback(self.fleet.stop, 2.0)
             holding = Holding(self.fleet, self.opened)
@@ -78,6 +80,7 @@ class Daemon:
         A push broken off goes back to the queue. Nodes must still be answered meanwhile: one
         that runs our command asks us before it replies.
         """
+        await self.reconciler.stop()
         await asyncio.gather(self.jobs.stop(timeout), self.pusher.stop(timeout))
 
     async def stop(self) -> None:
@@ -171,11 +174,13 @@ class Daemon:
         reason = f" ({link.reason})" if link.reason else ""
         log.info("node %s is %s%s", link.node, link.state, reason, extra={"node": link.node})
         self.pusher.on_link(link)
+        self.reconciler.on_link(link)
         if link.state is LinkState.UP:
             self.pusher.prover.look(link.node)
 
     def _on_event(self, event: NodeEvent) -> None:
         self.pusher.on_event(event)
+        self.reconciler.on_event(event)
 
 
 def _ping(session: Session) -> None:

@@ -197,6 +197,7 @@ class Reconcile(Modes):
 
     period: Seconds = 60.0
     jitter: Annotated[float, Field(ge=0, le=3600)] = 5.0
+    events: bool = True
     attempts: Annotated[int, Field(ge=1, le=1000)] = 5
     wipe_share: Annotated[float, Field(ge=0, le=1)] = 0.5
     wipe_few: Annotated[int, Field(ge=0, le=100_000)] = 3

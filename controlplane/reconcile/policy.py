@@ -101,6 +101,11 @@ class ReconcilePolicy:
     """To kill more than this share of a node's gateways needs the operator's word ..."""
     wipe_few: int = 3
     """... unless they are no more than this."""
+    events: bool = True
+    """Nodes are compared at once for what they report."""
+    settle: float = 1.0
+    rest: float = 10.0
+    """See `Soon`."""
 
     def ignores(self, kind: Kind, name: str) -> bool:
         """Whether it is neither told of nor touched."""

@@ -23,9 +23,11 @@ from controlplane.push.queue import State
 from controlplane.reconcile.looking import UNREADABLE, Look, Looker
 from controlplane.reconcile.policy import KINDS, SEVERITIES, Mode, ReconcilePolicy, Subject, subject_of
 from controlplane.reconcile.repairs import History, Repairs, decide, touches_of
+from controlplane.reconcile.soon import EVERY_RESPECT, Soon, respects
 from controlplane.reconcile.words import guarded, in_vain, would_send
 from controlplane.store.engine import Store
 from esl.errors import NotConnected
+from esl.link import Link, LinkState, NodeEvent
 
 log = logging.getLogger(__name__)
 
@@ -105,6 +107,32 @@ class Reconciler:
         self._pusher = pusher
         self._looker = Looker(catalog, nodes, wants, pusher.serial, policy.deadline)
         self._records: Batch[_Record] = Batch(self._write, linger=0.02)
+        self._soon = Soon(self._asked_for_by_nodes, policy.settle, policy.rest)
+        self._cores: dict[str, str | None] = {}
+        self.asleep: Callable[[Subject], bool] = lambda _: False
+        """Whether a subject is not compared but by an operator's word."""
+
+    def start(self) -> None:
+        """From now on nodes are compared for what they report; in the event loop's thread."""
+        if self.policy.events:
+            self._soon.start()
+
+    async def stop(self) -> None:
+        """Compare no more for what nodes report."""
+        await self._soon.stop()
+
+    def on_event(self, event: NodeEvent) -> None:
+        """An event of a node; what a push of ours does there is seen by the push itself."""
+        subjects = respects(event)
+        if self.policy.events and subjects and not self._pusher.busy(event.node):
+            self._soon.ask(event.node, subjects)
+
+    def on_link(self, link: Link) -> None:
+        """A node's link changed; one that was started anew is compared in every respect."""
+        if link.state is LinkState.UP and self._cores.get(link.node) != link.core_uuid:
+            self._cores[link.node] = link.core_uuid
+            if self.policy.events:
+                self._soon.ask(link.node, EVERY_RESPECT)
 
     async def run(
         self,
@@ -150,6 +178,9 @@ class Reconciler:
         Raises NotConnected, UnknownNode, another EventSocketError, an ObservedError or a StoreError.
         """
         return await self._looker.sip(node, SIP)
+
+    async def _asked_for_by_nodes(self, nodes: Collection[str], subjects: Collection[Subject]) -> None:
+        await self.run(nodes, subjects=[each for each in subjects if not self.asleep(each)])
 
     async def _node(self, node: str, round_: _Round) -> Compared:
         try:

@@ -18,7 +18,7 @@ from tests.network import free_port, has_ipv6
 FAST = {
     "event_socket": "backoff_min = 0.05\nbackoff_max = 0.2",
     "push": "debounce = 0.01\nretry_min = 0.05\nretry_max = 0.2",
-    "reconcile": "period = 3600",
+    "reconcile": "period = 3600\nevents = false",
 }
 PROFILE = {"params": {"sip-ip": "127.0.0.1", "rtp-ip": "127.0.0.1", "sip-port": "5080", "context": "public"}}
 

@@ -140,7 +140,10 @@ class GatedStore(Store):
 
 
 class Middle:
-    """One life of a control plane over a database; `port` is where it answers lookups."""
+    """One life of a control plane over a database; `port` is where it answers lookups.
+
+    `heeding`: nodes are compared for what they report.
+    """
 
     def __init__(
         self,
@@ -150,12 +153,14 @@ class Middle:
         *,
         policy: PushPolicy = POLICY,
         reconciling: ReconcilePolicy = RECONCILING,
+        heeding: bool = False,
     ) -> None:
         self.url = url
         self.vault = vault
         self.port = port
         self.policy = policy
         self.reconciling = reconciling
+        self.heeding = heeding
         self.gate = Gate()
         self.ended: list[Ended] = []
         self.links: list[Link] = []
@@ -188,6 +193,8 @@ class Middle:
         self._listening = asyncio.create_task(self._listener.run_until_closed(), name="lookups")
         await self._listener.listening.wait()
         await self.pusher.start()
+        if self.heeding:
+            self.reconciler.start()
         await self.fleet.start()
         self._holding = Holding(self.fleet, self._opened)
         self.desired.listen(lambda _, catalog: self._holding.look(catalog))
@@ -196,6 +203,7 @@ class Middle:
 
     async def stop(self) -> None:
         """In the daemon's order."""
+        await self.reconciler.stop()
         await self.pusher.stop(1.0)
         await self._holding.stop()
         await self.fleet.stop(2.0)
@@ -297,9 +305,13 @@ class Middle:
     def _on_link(self, link: Link) -> None:
         self.links.append(link)
         self.pusher.on_link(link)
+        if self.heeding:
+            self.reconciler.on_link(link)
 
     def _on_event(self, event: NodeEvent) -> None:
         self.pusher.on_event(event)
+        if self.heeding:
+            self.reconciler.on_event(event)
 
 
 class World:
