@@ -1,18 +1,20 @@
 """The two applications: what nodes ask, and what operators do. Both stand on one daemon."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import BaseRoute, Mount, Router
 from starlette.types import ASGIApp
 
-from api import health, sections
+from api import health, node_gauges, sections
 from api.asked import Asked
 from api.auth import Bearer
 from api.door import Door
+from api.lately import Lately
 from api.listeners import Address
-from api.metrics import Metrics
+from api.metrics import Counts, Metrics
+from api.middle import Answerer
 from api.node_auth import NodeAuth
 from api.paths import route
 from api.problems import handlers, handling, unavailable
@@ -54,9 +56,7 @@ from api.writing import refusal
 from api.xml_curl import XmlCurl
 from controlplane.daemon import Daemon
 from controlplane.desired.errors import DesiredError
-from controlplane.observed.node_status import Proof
 from controlplane.store.errors import StoreError
-from esl.link import LinkState
 
 RESOURCES = (
     NODES,
@@ -75,82 +75,37 @@ RESOURCES = (
 )
 
 
-def lookups_app(daemon: Daemon, nodes: NodeAuth, asked: Asked) -> ASGIApp:
+def lookups_app(answerer: Answerer, nodes: NodeAuth, asked: Asked) -> ASGIApp:
     """Build what FreeSWITCH asks: `/xml_curl` on the barest path; whole sections and health beside it."""
-    settings = daemon.settings.lookups
+    settings = answerer.settings.lookups
     door = Door(nodes, Throttle(settings.wrong_at_once, settings.wrong_per_minute))
     beside = Starlette(routes=[*health.routes(), *sections.routes(door)])
     beside.router.redirect_slashes = False  # a redirected lookup loses its parameters
-    beside.state.daemon = daemon
-    app = XmlCurl(daemon.answers, door, asked, body_limit=settings.body_limit, otherwise=beside)
+    beside.state.daemon = answerer
+    app = XmlCurl(answerer.answers, door, asked, body_limit=settings.body_limit, otherwise=beside)
     return _behind(app, settings.trusted_proxies)
 
 
-def asked_of(daemon: Daemon) -> Asked:
-    """Make what keeps and counts the daemon's lookups."""
-    metrics = Metrics()
-    cache = daemon.answers.cache
-    metrics.gauge("controlplane_answer_cache_bytes", "Bytes of answers kept.", lambda: cache.size)
-    metrics.gauge("controlplane_answer_cache_entries", "Answers kept.", lambda: len(cache))
-
-    nodes_told(daemon, metrics)
+def asked_of(answerer: Answerer, on_refused: Callable[[str | None, str], None]) -> Asked:
+    """Make what keeps and counts the lookups that are answered by it."""
 
     def most(name: str) -> int | None:
-        node = daemon.desired.catalog.node(name)
+        node = answerer.catalog.node(name)
         return None if node is None else node.value.response_max_bytes
 
-    kept = daemon.settings.lookups.kept
-    asked = Asked(most, metrics, kept=kept, on_refused=daemon.refusals.note)
-    metrics.before(asked.settle)
-    return asked
+    return Asked(most, Counts(), kept=answerer.settings.lookups.kept, on_refused=on_refused)
 
 
-def nodes_told(daemon: Daemon, metrics: Metrics) -> None:
-    """Have a scrape tell how each node is doing."""
-    prover, fleet = daemon.pusher.prover, daemon.fleet
-
-    def names() -> list[str]:
-        return [row.value.name for row in daemon.desired.catalog.nodes.values()]
-
-    def connected() -> dict[str, float]:
-        links = {name: fleet.link(name) for name in names()}
-        return {name: float(link is not None and link.state is LinkState.UP) for name, link in links.items()}
-
-    def proofs() -> dict[str, Proof]:
-        found = {name: prover.last(name) for name in names()}
-        return {name: proof for name, proof in found.items() if proof is not None}
-
-    metrics.by_node("controlplane_node_connected", "Whether our connection to the node is up.", connected)
-    metrics.by_node(
-        "controlplane_node_answering",
-        "Whether the node could fetch from us when it was asked last.",
-        lambda: {name: float(not proof.reason) for name, proof in proofs().items()},
-    )
-    metrics.by_node(
-        "controlplane_node_probe_seconds",
-        "How long the node's last successful probe took: to the node, from it to us, and back.",
-        lambda: {name: each.round_trip for name, each in proofs().items() if each.round_trip is not None},
-    )
-    metrics.by_node(
-        "controlplane_node_probe_success_timestamp_seconds",
-        "When the node's last successful probe was.",
-        lambda: {
-            name: each.answered_at.timestamp()
-            for name, each in proofs().items()
-            if each.answered_at is not None
-        },
-    )
-
-
-def operators_app(daemon: Daemon, lookups: Address, asked: Asked) -> ASGIApp:
+def operators_app(daemon: Daemon, lookups: Address, lately: Lately, scraped: Metrics) -> ASGIApp:
     """Build the operators' API: everything below `/api/` takes a token, health does not.
 
-    `lookups` is where the other listener listens, for what nodes are told to ask. Who may read
-    `/metrics` is a setting.
+    `lookups` is where the other listener listens, for what nodes are told to ask; `lately`: what they
+    asked there; `scraped`: what `/metrics` tells. Who may read that is a setting.
     """
+    node_gauges.add(scraped, daemon)
     settings = daemon.settings.operators
     below = Router(operators_routes(), redirect_slashes=False)
-    metrics = [] if settings.metrics == "off" else [route("/metrics", GET=asked.metrics.serve)]
+    metrics = [] if settings.metrics == "off" else [route("/metrics", GET=scraped.serve)]
     guarded = ("/api/",) if settings.metrics == "open" else ("/api/", "/metrics")
     app = Starlette(
         routes=[*health.routes(), *metrics, Mount("/api/v1", app=below)],
@@ -164,7 +119,7 @@ def operators_app(daemon: Daemon, lookups: Address, asked: Asked) -> ASGIApp:
     app.router.redirect_slashes = False
     app.state.daemon = daemon
     app.state.lookups = lookups
-    app.state.asked = asked
+    app.state.lately = lately
     app.state.body_limit = settings.body_limit
     return _behind(RequestIds(app), settings.trusted_proxies)
 

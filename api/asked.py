@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from time import perf_counter
 from typing import Any, NamedTuple
 
-from api.metrics import Metrics
+from api.metrics import Counts
 from controlplane.answers.answer import Answer, Row
 from controlplane.answers.question import Question
 
@@ -78,14 +78,14 @@ class Asked:
     def __init__(
         self,
         most: Callable[[str], int | None],
-        metrics: Metrics,
+        counts: Counts,
         *,
         kept: int = KEPT,
         on_refused: Callable[[str | None, str], None] | None = None,
     ) -> None:
         self._most = most
         self._on_refused = on_refused
-        self.metrics = metrics
+        self.counts = counts
         self._kept = kept
         self._new: list[Note] = []
         self.note = self._new.append
@@ -123,7 +123,7 @@ class Asked:
         offset = time.time() - perf_counter()
         for began, ended, node, client, question, answer, cached in notes:
             outcome = "found" if answer.found else "not_found"
-            self.metrics.looked_up(question, outcome, ended - began, cached=cached)
+            self.counts.looked_up(question, outcome, ended - began, cached=cached)
             asked, size, most = _shortened(question), len(answer.body), limits[node]
             near = most is not None and size >= most * _NEAR
             lookup = (
@@ -166,10 +166,23 @@ class Asked:
         """Give one that is still kept."""
         return next((one for one in self.lookups(after=number - 1) if one.id == number), None)
 
-    @property
-    def news(self) -> asyncio.Event:
-        """What is set once another lookup is kept; take it before looking at what is kept already."""
-        return self._news
+    async def later(self, nodes: Iterable[str], after: int, patience: float) -> list[Lookup]:
+        """As `lookups`, but waits for one if there is none yet, for `patience` seconds at most."""
+        names = list(nodes)
+        end = asyncio.get_running_loop().time() + patience
+        # Taken before looking at what is kept already.
+        while not (news := self._news, found := self.lookups(names, after=after))[1]:
+            try:
+                async with asyncio.timeout_at(end):
+                    await news.wait()
+            except TimeoutError:
+                break
+        return found
+
+    def counted(self) -> Counts:
+        """What was counted up to now."""
+        self.settle()
+        return self.counts
 
     def _unanswered(
         self,
@@ -183,7 +196,7 @@ class Asked:
     ) -> None:
         self.settle()
         took = perf_counter() - began
-        self.metrics.looked_up(question, outcome, took, cached=False)
+        self.counts.looked_up(question, outcome, took, cached=False)
         asked = None if question is None else _shortened(question)
         at = time.time() - took
         self._keep(

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute
 
-from api.middle import daemon_of
+from api.middle import answerer_of
 from api.paths import route
 from controlplane.store.errors import StoreError
 
@@ -30,21 +30,21 @@ async def livez(request: Request) -> Response:
 
 async def readyz(request: Request) -> Response:
     """Answer 200 when a lookup can be answered, else 503 with the reason."""
-    daemon = daemon_of(request)
+    answerer = answerer_of(request)
     reason = None
-    if not daemon.started:
+    if not answerer.started:
         reason = "starting"
     else:
         try:
             async with asyncio.timeout(DATABASE_PATIENCE):
-                await daemon.ping()
+                await answerer.ping()
         except TimeoutError:
             reason = "the database does not answer"
         except StoreError as error:
             reason = str(error)
     if reason is not None:
         return _told(503, {"ready": False, "reason": reason})
-    return _told(200, {"ready": True, "revision": daemon.desired.catalog.revision})
+    return _told(200, {"ready": True, "revision": answerer.catalog.revision})
 
 
 def _told(status: int, body: dict[str, object]) -> Response:

@@ -1,12 +1,12 @@
 """What is counted of lookups, and `GET /metrics` for Prometheus.
 
-The counting is a few additions into plain lists, done in batches; only a scrape makes
-Prometheus' own objects. Labels are words of ours, and nodes
-that operators named: a caller cannot make new ones.
+Lookups may be answered, and are then counted, in another process than the one that is scraped. The
+counting is a few additions into plain lists, done in batches; only a scrape makes Prometheus' own objects.
+Labels are words of ours, and nodes that operators named: a caller cannot make new ones.
 """
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
@@ -63,31 +63,17 @@ class _Tally:
         self.total = 0.0
 
 
-class Metrics(Collector):
-    """Lookups by section, purpose (or action) and outcome; connections cut; what gauges say at a scrape."""
+class Counts:
+    """Lookups by section, purpose (or action) and outcome; connections cut; what is kept of answers."""
 
     def __init__(self) -> None:
         self.late = 0
         """Connections cut because their request did not come in time."""
-        self._tallies: dict[Labels, _Tally] = {}
-        self._hits: dict[tuple[str, str], int] = {}
-        self._gauges: list[tuple[str, str, Callable[[], float]]] = []
-        self._by_node: list[tuple[str, str, Callable[[], Mapping[str, float]]]] = []
-        self._before: Callable[[], None] = lambda: None
-        self._registry = CollectorRegistry(auto_describe=False)
-        self._registry.register(self)
-
-    def gauge(self, name: str, text: str, value: Callable[[], float]) -> None:
-        """Have a scrape tell `value()` as well."""
-        self._gauges.append((name, text, value))
-
-    def by_node(self, name: str, text: str, values: Callable[[], Mapping[str, float]]) -> None:
-        """Have a scrape tell `values()`, by node, as well."""
-        self._by_node.append((name, text, values))
-
-    def before(self, settle: Callable[[], None]) -> None:
-        """Have `settle()` called before each scrape."""
-        self._before = settle
+        self.kept_bytes = 0
+        self.kept_answers = 0
+        """Of answers in the cache, when this was last looked at."""
+        self.tallies: dict[Labels, _Tally] = {}
+        self.hits: dict[tuple[str, str], int] = {}
 
     def looked_up(self, question: Question | None, outcome: str, took: float, *, cached: bool) -> None:
         """Count a lookup; `question` None: it was not read. `took` in seconds."""
@@ -97,21 +83,41 @@ class Metrics(Collector):
             section = question.section if question.section in _SECTIONS else _OTHER
             purpose = question.purpose or question.action
             purpose = purpose if purpose in _PURPOSES else _OTHER
-        tally = self._tallies.get((section, purpose, outcome))
+        tally = self.tallies.get((section, purpose, outcome))
         if tally is None:
-            tally = self._tallies[section, purpose, outcome] = _Tally()
+            tally = self.tallies[section, purpose, outcome] = _Tally()
         tally.counts[bisect_left(BUCKETS, took)] += 1
         tally.total += took
         if cached:
-            self._hits[section, purpose] = self._hits.get((section, purpose), 0) + 1
+            self.hits[section, purpose] = self.hits.get((section, purpose), 0) + 1
+
+
+class Metrics(Collector):
+    """What a scrape tells. `counts()` gives what was counted of lookups."""
+
+    def __init__(self, counts: Callable[[], Awaitable[Counts]]) -> None:
+        self._late = 0
+        self._fetch = counts
+        self._counts = Counts()
+        self._by_node: list[tuple[str, str, Callable[[], Mapping[str, float]]]] = []
+        self._registry = CollectorRegistry(auto_describe=False)
+        self._registry.register(self)
+
+    def cut(self, number: int) -> None:
+        """Count operators' connections that were cut because their request did not come in time."""
+        self._late += number
+
+    def by_node(self, name: str, text: str, values: Callable[[], Mapping[str, float]]) -> None:
+        """Have a scrape tell `values()`, by node, as well."""
+        self._by_node.append((name, text, values))
 
     def collect(self) -> Iterator[Metric]:
         """Give everything in Prometheus' form."""
-        self._before()
+        counts = self._counts
         latency = HistogramMetricFamily(
             "controlplane_lookup_seconds", "Lookups, by how long their answers took.", labels=_LABELS
         )
-        for labels, tally in self._tallies.items():
+        for labels, tally in counts.tallies.items():
             count, buckets = 0, []
             for bound, here in zip((*map(str, BUCKETS), "+Inf"), tally.counts, strict=True):
                 count += here
@@ -121,14 +127,20 @@ class Metrics(Collector):
         hits = CounterMetricFamily(
             "controlplane_lookup_cache_hits", "Lookups answered from the cache.", labels=_LABELS[:2]
         )
-        for kind, number in self._hits.items():
+        for kind, number in counts.hits.items():
             hits.add_metric(kind, number)
         yield hits
         yield CounterMetricFamily(
-            "controlplane_connections_cut", "Connections whose request did not come in time.", value=self.late
+            "controlplane_connections_cut",
+            "Connections whose request did not come in time.",
+            value=self._late + counts.late,
         )
-        for name, text, value in self._gauges:
-            yield GaugeMetricFamily(name, text, value=value())
+        yield GaugeMetricFamily(
+            "controlplane_answer_cache_bytes", "Bytes of answers kept.", value=counts.kept_bytes
+        )
+        yield GaugeMetricFamily(
+            "controlplane_answer_cache_entries", "Answers kept.", value=counts.kept_answers
+        )
         for name, text, values in self._by_node:
             family = GaugeMetricFamily(name, text, labels=("node",))
             for node, measured in values().items():
@@ -137,4 +149,5 @@ class Metrics(Collector):
 
     async def serve(self, request: Request) -> Response:
         """Answer a scrape."""
+        self._counts = await self._fetch()
         return Response(generate_latest(self._registry), media_type=CONTENT_TYPE_LATEST)

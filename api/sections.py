@@ -12,7 +12,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute
 
 from api.door import Door, Refusal, source_of
-from api.middle import daemon_of
+from api.middle import answerer_of
 from api.paths import route
 from controlplane.answers.errors import AnswerError
 from controlplane.exchange.served import SECTIONS, section
@@ -42,13 +42,13 @@ class Sections:
             return _refused(request, caller)
         if name not in SECTIONS:
             return PlainTextResponse(f"there is {', '.join(SECTIONS)}\n", 404)
-        daemon = daemon_of(request)
+        answerer = answerer_of(request)
         held = request.headers.get("if-none-match", "")
         revision, tag = self._tags.get((node, name), (-1, ""))
-        if revision == daemon.desired.catalog.revision and _holds(held, tag):
+        if revision == answerer.catalog.revision and _holds(held, tag):
             return Response(status_code=304, headers={"ETag": tag})
         try:
-            body, revision = await daemon.answers.whole(node, partial(section, name))
+            body, revision = await answerer.answers.whole(node, partial(section, name))
         except AnswerError as error:
             return PlainTextResponse(f"{error}\n", 503)
         tag = f'"{hashlib.blake2b(body, digest_size=16).hexdigest()}"'

@@ -1,4 +1,4 @@
-"""The process: both listeners and the daemon in one event loop, from start to exit.
+"""The daemon's process, from start to exit: operators are heard here, lookups answered in a fork of it.
 
 Stopping is in the order that loses nothing. Operators go first, so that no new change
 comes in. Then pushes end, while lookups are still answered: a node that runs one of our
@@ -16,9 +16,10 @@ from dataclasses import dataclass
 import uvloop
 
 from api import tls
-from api.app import asked_of, lookups_app, operators_app
+from api.app import operators_app
+from api.elsewhere import Elsewhere
 from api.listeners import Address, Listener, address_of, bind
-from api.node_auth import NodeAuth
+from api.metrics import Metrics
 from api.tls import Files, Tls
 from controlplane.daemon import Daemon
 from controlplane.settings import Lookups, OperatorsListener, Settings
@@ -28,7 +29,6 @@ log = logging.getLogger(__name__)
 # Seconds; together below the ten that a supervisor is told to wait.
 OPERATORS_GRACE = 2
 DRAIN_GRACE = 3.5
-LOOKUPS_GRACE = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,87 +40,60 @@ class Listening:
     daemon: Daemon
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """Bound sockets, and what they encrypt with."""
-
-    sockets: list[socket.socket]
-    tls: Tls | None
-
-    @property
-    def address(self) -> Address:
-        return address_of(self.sockets, secure=self.tls is not None)
-
-
 def run(settings: Settings, ready: Callable[[Listening], None] | None = None) -> int:
     """Serve till SIGTERM or Ctrl-C and return the exit code.
 
-    `ready` is called in the event loop once both listeners take connections. Raises what
-    cannot be served with: CannotListen, CannotEncrypt and the middle floor's errors at start.
+    To be called before the process has other threads: the process that answers lookups is a fork of it.
+    `ready` is called in the event loop once both listeners take connections. Raises what cannot be served
+    with: CannotListen, CannotEncrypt and the middle floor's errors at start.
     """
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(serve(settings, ready))
-
-
-async def serve(settings: Settings, ready: Callable[[Listening], None] | None = None) -> int:
-    """Serve in the running loop till the process is told to stop; see `run`."""
-    told, renew = _told(signal.SIGTERM, signal.SIGINT), _told(signal.SIGHUP)
-    lookups_tls = await asyncio.to_thread(_tls, settings.lookups, required=False)
-    operators_tls = await asyncio.to_thread(_tls, settings.operators, required=True)
+    lookups_tls, operators_tls = (
+        _tls(settings.lookups, required=False),
+        _tls(settings.operators, required=True),
+    )
     lookups_at = bind(settings.lookups.host, settings.lookups.port)
+    lookups = address_of(lookups_at, secure=lookups_tls is not None)
+    elsewhere = Elsewhere.begun(settings, lookups_at, lookups_tls)
     try:
+        # After the fork, so that nobody else holds them.
         operators_at = bind(settings.operators.host, settings.operators.port)
         try:
-            places = (_Place(lookups_at, lookups_tls), _Place(operators_at, operators_tls))
-            return await _serve(settings, *places, told, renew, ready)
+            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+                return runner.run(_serve(settings, lookups, elsewhere, operators_at, operators_tls, ready))
         finally:
-            _close(operators_at)
+            for each in operators_at:
+                each.close()
     finally:
-        _close(lookups_at)
+        elsewhere.end()
 
 
 async def _serve(
     settings: Settings,
-    lookups_at: _Place,
-    operators_at: _Place,
-    told: asyncio.Event,
-    renew: asyncio.Event,
+    lookups: Address,
+    elsewhere: Elsewhere,
+    operators_at: list[socket.socket],
+    operators_tls: Tls | None,
     ready: Callable[[Listening], None] | None,
 ) -> int:
-    daemon = Daemon(settings)
+    told, renew = _told(signal.SIGTERM, signal.SIGINT), _told(signal.SIGHUP)
+    daemon = Daemon(settings, elsewhere)
+    elsewhere.attach(daemon)
     await daemon.start()
     try:
-        nodes = NodeAuth.over(daemon.store, daemon.vault)
-        daemon.desired.listen(nodes.changed)
-        await nodes.start(daemon.desired.catalog)
-        where = Listening(lookups_at.address, operators_at.address, daemon)
-        asked = asked_of(daemon)
-
-        def late(number: int) -> None:
-            asked.metrics.late += number
-
-        lookups = Listener(
-            lookups_app(daemon, nodes, asked),
-            lookups_at.sockets,
-            grace=LOOKUPS_GRACE,
-            tls=lookups_at.tls,
-            patience=settings.lookups.request_timeout,
-            on_late=late,
-        )
+        where = Listening(lookups, address_of(operators_at, secure=operators_tls is not None), daemon)
+        metrics = Metrics(elsewhere.lately.counted)
         operators = Listener(
-            operators_app(daemon, where.lookups, asked),
-            operators_at.sockets,
+            operators_app(daemon, lookups, elsewhere.lately, metrics),
+            operators_at,
             grace=OPERATORS_GRACE,
-            tls=operators_at.tls,
+            tls=operators_tls,
             patience=settings.operators.request_timeout,
-            on_late=late,
+            on_late=metrics.cut,
         )
-        settling = asyncio.create_task(asked.run(), name="settle lookups")
-        encrypting = [place.tls for place in (lookups_at, operators_at) if place.tls is not None]
-        renewing = asyncio.create_task(tls.follow(encrypting, renew), name="follow certificates")
-        answering = asyncio.create_task(lookups.run_until_closed(), name="lookups listener")
+        renewing = asyncio.create_task(_renew(elsewhere, operators_tls, renew), name="renew certificates")
         operating = asyncio.create_task(operators.run_until_closed(), name="operators listener")
-        announcing = asyncio.create_task(_announce(where, (lookups, operators), ready), name="announce")
+        answering = asyncio.create_task(elsewhere.gone(), name="lookups' process")
+        announcing = asyncio.create_task(_announce(where, operators, ready), name="announce")
         stop = asyncio.create_task(told.wait(), name="told to stop")
         # What stands now stays; the collector would look through it again and again, and all wait for it.
         gc.collect()
@@ -131,26 +104,39 @@ async def _serve(
             operators.close()
             await daemon.drain(DRAIN_GRACE)
         finally:
-            for task in (announcing, stop, settling, renewing):
+            for task in (announcing, stop, renewing):
                 task.cancel()
             operators.close()
-            lookups.close()
-            await asyncio.gather(answering, operating)
-        # A listener that ended by itself is a defect, and the supervisor should start us again.
+            await asyncio.gather(elsewhere.stop(), operating)
+            answering.cancel()
+        if answering in done:
+            log.error("the process that answers lookups has ended")
+        # What ended by itself is a defect, and the supervisor should start us again.
         return 0 if stop in done else 1
     finally:
         await daemon.stop()
         log.info("stopped")
 
 
-async def _announce(
-    where: Listening, servers: tuple[Listener, ...], ready: Callable[[Listening], None] | None
-) -> None:
-    for server in servers:
-        await server.listening.wait()
+async def _announce(where: Listening, operators: Listener, ready: Callable[[Listening], None] | None) -> None:
+    await operators.listening.wait()
     log.info("lookups at %s/xml_curl, operators at %s/api/v1", where.lookups.url, where.operators.url)
     if ready is not None:
         ready(where)
+
+
+async def _renew(elsewhere: Elsewhere, operators: Tls | None, renew: asyncio.Event) -> None:
+    """Have certificates read again as they change, and all of them at SIGHUP."""
+    following = asyncio.Event()
+    watching = asyncio.create_task(tls.follow([operators] if operators else [], following))
+    try:
+        while True:
+            await renew.wait()
+            renew.clear()
+            following.set()
+            elsewhere.renew()
+    finally:
+        watching.cancel()
 
 
 def _told(*numbers: signal.Signals) -> asyncio.Event:
@@ -167,8 +153,3 @@ def _tls(settings: Lookups | OperatorsListener, *, required: bool) -> Tls | None
     if certificate is None or key is None:
         return None
     return Tls(Files(certificate, key, settings.tls_client_ca), required=required)
-
-
-def _close(sockets: list[socket.socket]) -> None:
-    for each in sockets:
-        each.close()

@@ -2,7 +2,7 @@
 
 import argparse
 
-from benchmarks import changes, dialplan, lookups, million, showing
+from benchmarks import changes, dialplan, fleet, lookups, million, showing
 from benchmarks.report import Row, machine, save, table
 
 PARTS = {
@@ -10,6 +10,7 @@ PARTS = {
     "showing": showing.run,
     "dialplan": dialplan.run,
     "changes": changes.run,
+    "fleet": fleet.run,
     "million": million.run,
 }
 

@@ -9,11 +9,12 @@ applied is read from the daemon's own rows: asking for it must not be what is me
 import os
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -45,6 +46,8 @@ class Fleet:
     daemon: int
     """The daemon's process."""
     nodes: int
+    connected: float
+    """Seconds from when the daemon was ready till all were in sync."""
 
 
 def run() -> list[Row]:
@@ -60,19 +63,25 @@ def _measure(found: Fleet) -> list[Row]:
     nodes = f"{found.nodes} node{'s' if found.nodes > 1 else ''}"
     added, changed = [], []
     for turn in range(ROUNDS):
-        added.append(_applied(found, f"added-{turn}", _gateway(register=False, password="first")))
-        changed.append(_applied(found, "registering", _gateway(register=True, password=f"secret-{turn}")))
+        added.append(applied(found, f"added-{turn}", gateway(register=False, password="first")))
+        changed.append(applied(found, "registering", gateway(register=True, password=f"secret-{turn}")))
     rows = [
         Row(f"change to applied, {nodes}: a gateway added", median(added), "s"),
         Row(f"change to applied, {nodes}: a registering gateway changed", median(changed), "s"),
     ]
     if found.nodes == max(NODES):
-        rows += _meanwhile(found, nodes)
+        rows += meanwhile(found, f"a gateway is changed on {nodes}", partial(change_again, found))
+        rows.append(Row(f"daemon's memory, {nodes}", processes.resident_mib(found.daemon), "MiB"))
     return rows
 
 
-def _meanwhile(found: Fleet, nodes: str) -> list[Row]:
-    """Lookups at an even rate, in turn alone and while one change after another goes out."""
+def change_again(found: Fleet, number: int) -> None:
+    """Change the password of the registering gateway, and wait till every node has it."""
+    _change(found, "registering", gateway(register=True, password=f"again-{number}"))
+
+
+def meanwhile(found: Fleet, what: str, once: Callable[[int], object]) -> list[Row]:
+    """Lookups at an even rate, in turn alone and while `once(number)` is done one time after another."""
     job = Job(
         "127.0.0.1",
         found.lookups,
@@ -84,33 +93,32 @@ def _meanwhile(found: Fleet, nodes: str) -> list[Row]:
     )
     processes.load(job)
     pairs: list[tuple[Result, Result]] = []
-    changes, used = 0, 0.0
-    for turn in range(ROUNDS):
+    times, used = 0, 0.0
+    for _ in range(ROUNDS):
         alone = processes.load(job)
         before = processes.cpu_seconds(found.daemon)
         with ThreadPoolExecutor(1) as threads:
             asking = threads.submit(processes.load, job)
             while not asking.done():
-                changes += 1
-                _change(found, "registering", _gateway(register=True, password=f"meanwhile-{turn}-{changes}"))
+                times += 1
+                once(times)
         used += processes.cpu_seconds(found.daemon) - before
         pairs.append((alone, asking.result()))
     failures = sum(result.failures for pair in pairs for result in pair)
     if failures:
         raise RuntimeError(f"{failures} lookups were not answered with 200")
-    what = f"{LOOKUPS_PER_SECOND} lookups/s while a gateway is changed on {nodes}"
     p99 = median(meanwhile.p99_ms for _, meanwhile in pairs)
     ratio = median(meanwhile.p99_ms / alone.p99_ms for alone, meanwhile in pairs)
+    asked = f"{LOOKUPS_PER_SECOND} lookups/s while {what}"
     return [
-        Row(f"{what}: p99", p99, "ms", ratio, "the same without changes"),
-        Row(f"{what}: daemon's processor time a change, lookups included", used / changes, "s"),
-        Row(f"daemon's memory, {nodes}", processes.resident_mib(found.daemon), "MiB"),
+        Row(f"{asked}: p99", p99, "ms", ratio, "the same without"),
+        Row(f"{asked}: daemon's processor time each, lookups included", used / times, "s"),
     ]
 
 
 @contextmanager
-def fleet(count: int) -> Iterator[Fleet]:
-    """Start a daemon and so many stand-ins, and wait till all are in sync."""
+def fleet(count: int, gateways: int = GATEWAYS_PER_NODE) -> Iterator[Fleet]:
+    """Start so many stand-ins of so many gateways each, and a daemon; wait till all are in sync."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         operators, lookups = free_ports(2)
@@ -122,7 +130,7 @@ def fleet(count: int) -> Iterator[Fleet]:
                 *seed.nodes(ports),
                 *seed.users(USERS),
                 seed.profile(),
-                *(seed.gateway(f"trunk-{number}") for number in range(1, GATEWAYS_PER_NODE + 1)),
+                *(seed.gateway(f"trunk-{number}") for number in range(1, gateways + 1)),
             ],
         )
         daemon = stack.enter_context(processes.daemon(config, operators))
@@ -134,9 +142,10 @@ def fleet(count: int) -> Iterator[Fleet]:
                 timeout=30,
             )
         )
-        found = Fleet(client, lookups, daemon.pid, count)
+        began = time.monotonic()
+        found = Fleet(client, lookups, daemon.pid, count, 0.0)
         _wait(lambda: _in_sync(found) == count, f"{count} nodes in sync")
-        yield found
+        yield replace(found, connected=time.monotonic() - began)
 
 
 def _standins(stack: ExitStack, folder: Path, lookups: int, ports: list[int]) -> None:
@@ -151,7 +160,7 @@ def _standins(stack: ExitStack, folder: Path, lookups: int, ports: list[int]) ->
         stack.enter_context(processes.python("esl.switch", *words, output=log, idle=True))
 
 
-def _applied(found: Fleet, name: str, body: dict[str, Any]) -> float:
+def applied(found: Fleet, name: str, body: dict[str, Any]) -> float:
     """Change a gateway, and give the seconds till its last node had shown it."""
     began = time.time()
     revision = _change(found, name, body)
@@ -175,7 +184,8 @@ def _change(found: Fleet, name: str, body: dict[str, Any]) -> int:
     return revision
 
 
-def _gateway(*, register: bool, password: str) -> dict[str, Any]:
+def gateway(*, register: bool, password: str) -> dict[str, Any]:
+    """What a gateway is put to."""
     return dict(seed.gateway("any", register=register, password=password).spec)
 
 

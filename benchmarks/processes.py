@@ -82,15 +82,26 @@ def load(job: Job) -> Result:
 
 
 def cpu_seconds(pid: int) -> float:
-    """Give the processor time that a process has used (proc(5), stat)."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / 100
+    """Give the processor time that a process and its children have used (proc(5), stat)."""
+    used = 0
+    for each in _family(pid):
+        fields = Path(f"/proc/{each}/stat").read_text().rpartition(")")[2].split()
+        used += int(fields[11]) + int(fields[12])
+    return used / 100
 
 
 def resident_mib(pid: int) -> float:
-    """Give a process's resident memory (proc(5), status)."""
-    status = Path(f"/proc/{pid}/status").read_text()
-    return int(status.partition("VmRSS:")[2].split()[0]) / 1024
+    """Give the memory of a process and its children, what they share counted once (proc(5), Pss)."""
+    used = 0
+    for each in _family(pid):
+        rollup = Path(f"/proc/{each}/smaps_rollup").read_text()
+        used += int(rollup.partition("Pss:")[2].split()[0])
+    return used / 1024
+
+
+def _family(pid: int) -> list[int]:
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [pid, *map(int, children)]
 
 
 def _ready(port: int) -> bool:

@@ -11,15 +11,13 @@ from collections.abc import Collection, Mapping
 from contextlib import AsyncExitStack
 from functools import partial
 
-from sqlalchemy import text
-from sqlalchemy.orm import Session
-
 from controlplane import configured
 from controlplane.answers.answers import Answers
 from controlplane.desired import reader
 from controlplane.desired.catalog import Catalog
 from controlplane.desired.state import Desired
 from controlplane.desired.values import SecretRef
+from controlplane.elsewhere import Elsewhere
 from controlplane.holding import Holding
 from controlplane.jobs import Jobs
 from controlplane.observed.refusals import Refusals
@@ -27,7 +25,7 @@ from controlplane.operators import Operators
 from controlplane.push import Enqueues, Pusher, Wants
 from controlplane.reconcile import Reconciler
 from controlplane.settings import Settings
-from controlplane.store import DatabaseRefused, Store, Vault, upgrade
+from controlplane.store import DatabaseRefused, Store, Vault, ping, upgrade
 from esl.fleet import Fleet
 from esl.link import Link, LinkState, NodeEvent
 
@@ -35,7 +33,10 @@ log = logging.getLogger(__name__)
 
 
 class Daemon:
-    """One control plane. Its parts stand as attributes from `start` on."""
+    """One control plane. Its parts stand as attributes from `start` on.
+
+    `elsewhere`: the process that answers lookups, when this one does not.
+    """
 
     store: Store
     vault: Vault
@@ -47,8 +48,9 @@ class Daemon:
     reconciler: Reconciler
     jobs: Jobs
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, elsewhere: Elsewhere | None = None) -> None:
         self.settings = settings
+        self._elsewhere = elsewhere
         self.started = False
         self.refusals = Refusals()
         self._stopping = AsyncExitStack()
@@ -58,6 +60,8 @@ class Daemon:
         async with AsyncExitStack() as undo:
             await self._open(undo)
             await self._assemble()
+            if self._elsewhere is not None:
+                await self._elsewhere.start()
             await self.pusher.start()
             undo.push_async_callback(self.pusher.stop, 0.0)
             self.reconciler.start()
@@ -90,7 +94,7 @@ class Daemon:
 
     async def ping(self) -> None:
         """Ask the database something; raises StoreError."""
-        await self.store.read(_ping)
+        await self.store.read(ping)
 
     async def opened(self, refs: Collection[SecretRef]) -> Mapping[SecretRef, str]:
         """Open sealed secrets; raises StoreError."""
@@ -112,7 +116,7 @@ class Daemon:
             log.info("the database was brought up to date; what it was is kept in %s", copied)
 
     async def _assemble(self) -> None:
-        settings, store, vault = self.settings, self.store, self.vault
+        settings, store, vault, elsewhere = self.settings, self.store, self.vault, self._elsewhere
         self.operators = Operators(store, vault)
         self.fleet = Fleet(
             on_event=self._on_event,
@@ -132,13 +136,15 @@ class Daemon:
             self._may_cache,
             cache_bytes=settings.lookups.cache_bytes,
             cacheable_max=settings.lookups.cacheable_max,
+            ledger=elsewhere.ledger if elsewhere is not None else None,
+            under_way=elsewhere.under_way if elsewhere is not None else None,
         )
         self.answers.start(self.desired.catalog)
         wants = Wants(self._catalog, self.answers, store, vault)
         self.pusher = Pusher(
             store,
             self._catalog,
-            self.answers,
+            elsewhere or self.answers,
             self.fleet,
             wants,
             policy=configured.push_policy(settings.push, settings.probe),
@@ -154,7 +160,16 @@ class Daemon:
         self.jobs = Jobs(store, configured.jobs(settings, store, self.reconciler, self._prove_all))
         # In this order: what a node is told is up to date before it is commanded to ask.
         self.desired.listen(self.answers.changed)
+        if elsewhere is not None:
+            self.desired.listen(elsewhere.changed)
+            self.desired.settle(elsewhere.settled)
+            self.pusher.caching.listen(lambda news: elsewhere.may_cache(*news))
         self.desired.listen(self.pusher.committed)
+
+    @property
+    def catalog(self) -> Catalog:
+        """The desired state."""
+        return self.desired.catalog
 
     def _catalog(self) -> Catalog:
         return self.desired.catalog
@@ -181,7 +196,3 @@ class Daemon:
     def _on_event(self, event: NodeEvent) -> None:
         self.pusher.on_event(event)
         self.reconciler.on_event(event)
-
-
-def _ping(session: Session) -> None:
-    session.execute(text("SELECT 1"))

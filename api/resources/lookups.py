@@ -1,6 +1,5 @@
 """The last lookups of the nodes: what was asked, what came of it, and what would be told now."""
 
-import asyncio
 import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
@@ -10,7 +9,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute
 
-from api.asked import Asked, Lookup, fields
+from api.asked import Lookup, fields
+from api.lately import Lately
 from api.middle import daemon_of
 from api.pages import DEFAULT_LIMIT, MAX_LIMIT
 from api.paths import route
@@ -41,29 +41,29 @@ async def listed(request: Request) -> Response:
     `?after=` gives those after that id, the oldest of them when they pass `?limit=`. With
     `?follow=true`, lines of JSON without end, a lookup each (an empty line now and then: nothing new).
     """
-    query, asked = request.query_params, _asked(request)
+    query, lately = request.query_params, _lately(request)
     nodes = [_known(request, name) for name in query.getlist("node")]
     after = _number(query.get("after"), "after", 2**53)
     limit = _number(query.get("limit"), "limit", MAX_LIMIT) or DEFAULT_LIMIT
     follow = query.get("follow", "false")
     if follow not in ("true", "false"):
         raise bad_request("follow", "true or false")
-    found = asked.lookups(nodes, after=after or 0)
+    found = await lately.lookups(nodes, after=after or 0)
     some = found[-limit:] if after is None else found[:limit]
     if follow == "true":
-        return StreamingResponse(_lines(asked, nodes, some, after or 0), media_type=_NDJSON)
+        return StreamingResponse(_lines(lately, nodes, some, after or 0), media_type=_NDJSON)
     newest = some[-1].id if some else after or 0
     return JSONResponse({"items": [_shown(one) for one in some], "next": newest})
 
 
 async def read(request: Request) -> Response:
     """Give one lookup that is still kept."""
-    return JSONResponse(_shown(_one(request)))
+    return JSONResponse(_shown(await _one(request)))
 
 
 async def explain(request: Request) -> Response:
     """Say what the lookup would be told now, why, and from which rows, as `/explain` does."""
-    lookup = _one(request)
+    lookup = await _one(request)
     if lookup.node is None or lookup.question is None:
         raise Problem(409, "refused", f"the lookup was refused before it was read: {lookup.reason}")
     daemon = daemon_of(request)
@@ -72,29 +72,24 @@ async def explain(request: Request) -> Response:
     return await explained(daemon, lookup.node, lookup.question, dict(fields(lookup.question)))
 
 
-async def _lines(asked: Asked, nodes: list[str], some: list[Lookup], after: int) -> AsyncIterator[str]:
+async def _lines(lately: Lately, nodes: list[str], some: list[Lookup], after: int) -> AsyncIterator[str]:
     while True:
         for one in some:
             yield json.dumps(_shown(one)) + "\n"
             after = one.id
-        news = asked.news
-        some = asked.lookups(nodes, after=after)
+        some = await lately.later(nodes, after, QUIET)
         if not some:
-            try:
-                async with asyncio.timeout(QUIET):
-                    await news.wait()
-            except TimeoutError:
-                yield "\n"
+            yield "\n"
 
 
-def _asked(request: Request) -> Asked:
-    asked: Asked = request.app.state.asked
-    return asked
+def _lately(request: Request) -> Lately:
+    lately: Lately = request.app.state.lately
+    return lately
 
 
-def _one(request: Request) -> Lookup:
+async def _one(request: Request) -> Lookup:
     number: int = request.path_params["number"]
-    found = _asked(request).lookup(number)
+    found = await _lately(request).lookup(number)
     if found is None:
         raise not_found(f"lookup {number} (or it is no longer kept: it)")
     return found

@@ -53,6 +53,7 @@ class Answers:
 
     `may_cache(node)`: whether a live connection to the node stands now, over which a user that it is
     allowed to cache could be flushed. `cacheable_max`: for how many ms at most; 0: not at all.
+    `ledger`, `under_way`: where it is noted what was told, when others than these want to know.
     """
 
     def __init__(
@@ -64,12 +65,14 @@ class Answers:
         cache_bytes: int = CACHE_BYTES,
         cacheable_max: int = LONGEST_CACHE_MS,
         clock: Callable[[], float] = time.monotonic,
+        ledger: Ledger | None = None,
+        under_way: UnderWay | None = None,
     ) -> None:
-        self.ledger = Ledger()
+        self.ledger = ledger or Ledger()
         self._source = Source(store, vault)
         self._may_cache = may_cache
         self._longest = cacheable_max
-        self.under_way = UnderWay(clock)
+        self.under_way = under_way or UnderWay(clock)
         self.cache = Cache(cache_bytes)
         self._indexes = Indexes(lambda context: self.cache.generations(guards(ContextKey(context))))
         self._reading: dict[tuple[int, tuple[int, ...]], asyncio.Task[Index]] = {}
@@ -203,7 +206,10 @@ class Answers:
                 found[row.value.name] = mark
         return {name: mark for name, mark in found.items() if mark is not None}
 
-    def set_probe(self, node: str, nonce: str | None) -> None:
+    async def settled(self) -> None:
+        """Return at once: what is told follows each revision as it is committed."""
+
+    async def set_probe(self, node: str, nonce: str | None) -> None:
         """Hold `nonce` in the node's probe document from now on; None: no longer."""
         if nonce is None:
             self._probes.pop(node, None)

@@ -12,19 +12,28 @@ SETTLING = 2.0
 
 
 class UnderWay:
-    """When each node was last given something to keep, by the revision that it told."""
+    """When each node was last given something to keep, by the revision that it told.
 
-    def __init__(self, clock: Callable[[], float], settling: float = SETTLING) -> None:
+    Where another process answers, `catch_up()` brings in what it gave: called before anything is said.
+    """
+
+    def __init__(
+        self,
+        clock: Callable[[], float],
+        settling: float = SETTLING,
+        catch_up: Callable[[], None] | None = None,
+    ) -> None:
         self._clock = clock
+        self._catch_up = catch_up
         self.settling = settling
         self._given: dict[str, OrderedDict[int, float]] = {}
 
-    def note(self, node: str, revision: int) -> None:
-        """The node is being given something to keep, as it stands at `revision`."""
+    def note(self, node: str, revision: int, at: float | None = None) -> None:
+        """The node is being given something to keep, as it stands at `revision`; `at`: it was, then."""
         given = self._given.get(node)
         if given is None:
             given = self._given[node] = OrderedDict()
-        now = given[revision] = self._clock()
+        now = given[revision] = self._clock() if at is None else at
         if len(given) > 1:
             given.move_to_end(revision)
             while next(iter(given.values())) < now - self.settling:
@@ -32,6 +41,8 @@ class UnderWay:
 
     def left(self, node: str, revision: int | None = None) -> float:
         """Seconds until nothing older than `revision` (None: nothing at all) can be under way to the node."""
+        if self._catch_up is not None:
+            self._catch_up()
         given = self._given.get(node)
         older = [when for told, when in given.items() if revision is None or told < revision] if given else []
         last = max(older, default=None)

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from functools import partial
 from typing import TypeAlias
@@ -42,6 +42,7 @@ class Desired:
         self._effects = effects
         self._allowed = allowed
         self._listeners: list[Listener] = []
+        self._settled: Callable[[], Awaitable[None]] | None = None
         # What the writer thread has committed; the loop's thread may see it a moment later.
         self._written = catalog
 
@@ -59,6 +60,10 @@ class Desired:
     def listen(self, listener: Listener) -> None:
         """Have `listener(revision, catalog)` called after each commit, in the event loop's thread."""
         self._listeners.append(listener)
+
+    def settle(self, settled: Callable[[], Awaitable[None]]) -> None:
+        """Have `settled()` waited for before a writer is answered: till all who follow have the revision."""
+        self._settled = settled
 
     async def commit(self, changeset: ChangeSet, author: Author) -> Revision | None:
         """Write a change set as one revision; None when everything stands as asked already.
@@ -86,7 +91,10 @@ class Desired:
 
     async def _write(self, plan: Plan, author: Author) -> Revision | None:
         loop = asyncio.get_running_loop()
-        return await self._store.in_writer(partial(self._commit, plan, author, loop))
+        revision = await self._store.in_writer(partial(self._commit, plan, author, loop))
+        if revision is not None and self._settled is not None:
+            await self._settled()
+        return revision
 
     def _commit(self, plan: Plan, author: Author, loop: asyncio.AbstractEventLoop) -> Revision | None:
         """Runs in the writer thread."""

@@ -8,7 +8,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterator
 
-from controlplane.push.ports import Nodes, UnderWay
+from controlplane.push.ports import Answers, Nodes
 from esl.commands import FlushAll
 from esl.errors import EventSocketError
 
@@ -18,23 +18,25 @@ log = logging.getLogger(__name__)
 class Homecoming:
     """Flushes nodes whose link came up; tells which were, since then.
 
-    `there(node)`: whether the node is up and ours to command. `done(node)`: called once it was flushed.
-    `delays()`: the seconds between attempts.
+    `there(node)`: whether the node is up and ours to command. `done(node)`: called once it was flushed;
+    `gone(node)`: once it is no longer known to be. `delays()`: the seconds between attempts.
     """
 
     def __init__(
         self,
         nodes: Nodes,
-        under_way: UnderWay,
+        answers: Answers,
         *,
         there: Callable[[str], bool],
         done: Callable[[str], None],
+        gone: Callable[[str], None],
         delays: Callable[[], Iterator[float]],
     ) -> None:
         self._nodes = nodes
-        self._under_way = under_way
+        self._answers = answers
         self._there = there
         self._done = done
+        self._gone = gone
         self._delays = delays
         self._flushed: set[str] = set()
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -55,7 +57,9 @@ class Homecoming:
 
     def gone(self, node: str) -> None:
         """The node's link went, or it is not ours to command any more."""
-        self._flushed.discard(node)
+        if node in self._flushed:
+            self._flushed.discard(node)
+            self._gone(node)
         self._failures.pop(node, None)
         task = self._tasks.pop(node, None)
         if task is not None:
@@ -75,7 +79,9 @@ class Homecoming:
         while self._there(node):
             try:
                 await self._nodes.run(node, FlushAll())
-                left = self._under_way.left(node)
+                # Else something could still be given that was not noted yet.
+                await self._answers.settled()
+                left = self._answers.under_way.left(node)
                 if left:
                     # An answer given before the link went may have been stored after the flush.
                     await asyncio.sleep(left)

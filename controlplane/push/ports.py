@@ -52,8 +52,11 @@ class Answers(Protocol):
     def ledger(self) -> Ledger:
         """What they were."""
 
-    def set_probe(self, node: str, nonce: str | None) -> None:
+    async def set_probe(self, node: str, nonce: str | None) -> None:
         """Hold a nonce in the node's probe document."""
+
+    async def settled(self) -> None:
+        """Return once what is answered follows all that was committed."""
 
     async def render_ahead(self, node: str, whats: Iterable[str]) -> None:
         """Render what the node will ask for; raises when it cannot be."""

@@ -21,7 +21,7 @@ async def prove(nodes: Nodes, answers: Answers, node: str, within: float) -> Non
     """
     nonce = secrets.token_hex(16)
     mark = answers.ledger.mark()
-    answers.set_probe(node, nonce)
+    await answers.set_probe(node, nonce)
     try:
         async with asyncio.timeout(within):
             found = await nodes.run(node, Locate("configuration", "configuration", "name", DOCUMENT))
@@ -32,7 +32,7 @@ async def prove(nodes: Nodes, answers: Answers, node: str, within: float) -> Non
     except (CommandTimeout, TimeoutError) as error:
         raise NotAnswering(f"the node did not get {DOCUMENT} from us within {within:g} s") from error
     finally:
-        answers.set_probe(node, None)
+        await answers.set_probe(node, None)
     if nonce not in found or answers.ledger.answered(node, f"probe/{nonce}", mark) is None:
         raise NotAnswering(f"{DOCUMENT} came to the node from somewhere else than from us")
 

@@ -65,6 +65,8 @@ class Pusher:
         self._answers = answers
         self._nodes = nodes
         self._suspensions = Suspensions(store, catalog)
+        self.caching: Signal[tuple[str, bool]] = Signal("caching")
+        """Tells whenever `may_cache` of a node changes, and to what."""
         self._watch = Watch()
         self._since_boot = SinceBoot()
         self.prover = Prover(
@@ -90,9 +92,10 @@ class Pusher:
         self._started = False
         self._homecoming = Homecoming(
             nodes,
-            answers.under_way,
+            answers,
             there=lambda node: self._started and self._up_and_ours(node),
             done=self._arrived,
+            gone=lambda node: self.caching.tell((node, False)),
             delays=lambda: delays(self.policy.backoff_min, self.policy.backoff_max, self.policy.jitter),
         )
         self._statuses = Statuses(store, catalog, nodes, self.prover.last, self.suspended, self.obstacle)
@@ -297,6 +300,7 @@ class Pusher:
 
     def _arrived(self, node: str) -> None:
         """The link came up. A node that was restarted is compared; another goes on with what waits."""
+        self.caching.tell((node, True))
         if not self._started:
             return
         link = self._nodes.link(node)

@@ -129,6 +129,7 @@ class Runner:
     async def _run(self, run: _Run, taken: Taken) -> str:
         """Give the reason for which a restart is awaited, or nothing."""
         node, ledger = taken.push.node, self._answers.ledger
+        await self._answers.settled()
         run.link = link = self._nodes.link(node)
         if link is None or link.state is not LinkState.UP:
             raise NotConnected(link.reason or link.state.value if link is not None else "not held")

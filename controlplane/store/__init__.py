@@ -1,6 +1,6 @@
 """Engines, sessions, tables, migrations and sealed secrets."""
 
-from controlplane.store.engine import Store
+from controlplane.store.engine import Store, ping
 from controlplane.store.errors import (
     DatabaseRefused,
     DatabaseTooNew,
@@ -26,6 +26,7 @@ __all__ = [
     "StoreBusy",
     "StoreError",
     "Vault",
+    "ping",
     "prune",
     "upgrade",
 ]

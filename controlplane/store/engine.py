@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.orm import Session
 
 from controlplane.store.failures import mapped
@@ -118,6 +118,11 @@ class Store:
     def _read(self, work: Callable[[Session], T]) -> T:
         with self.reading() as session:
             return work(session)
+
+
+def ping(session: Session) -> None:
+    """Ask the database something."""
+    session.execute(text("SELECT 1"))
 
 
 def _yield_to_lookups() -> None:

@@ -13,7 +13,7 @@ from api.asked import Asked
 from api.door import Door
 from api.listeners import Listener, address_of, bind
 from api.lookup_protocol import PATIENCE as REQUEST_PATIENCE
-from api.metrics import Metrics
+from api.metrics import Counts
 from api.sources import Networks, Proxied
 from api.throttle import Throttle
 from api.tls import Tls
@@ -54,7 +54,7 @@ def asking(
     """Run `talk` beside a listener that knows these nodes."""
 
     async def run() -> None:
-        known, asked = Known(), Asked(lambda _: 1000, Metrics())
+        known, asked = Known(), Asked(lambda _: 1000, Counts())
         app: Any = XmlCurl(known, Door(await auth_of(*(nodes or (a_node(),))), throttle), asked)
         sockets = bind("127.0.0.1", 0)
         place = Place(address_of(sockets).port, asked, known, tls is not None)

@@ -10,7 +10,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.app import asked_of, operators_app
 from api.asked import Asked
+from api.lately import Lately
 from api.listeners import Address
+from api.metrics import Metrics
 from controlplane.daemon import Daemon
 from controlplane.operators import Minted
 from controlplane.settings import Reconcile, Settings
@@ -30,8 +32,9 @@ class Living:
             return
         await receive()
         await self.daemon.start()
-        self.asked = asked_of(self.daemon)
-        self.app = operators_app(self.daemon, Address("127.0.0.1", 8081), self.asked)
+        self.asked = asked_of(self.daemon, self.daemon.refusals.note)
+        lately = Lately.here(self.asked, self.daemon.answers.cache)
+        self.app = operators_app(self.daemon, Address("127.0.0.1", 8081), lately, Metrics(lately.counted))
         await send({"type": "lifespan.startup.complete"})
         await receive()
         await self.daemon.drain(1.0)

@@ -9,7 +9,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from api.app import lookups_app
 from api.asked import SHOWN, Asked
-from api.metrics import Metrics
+from api.metrics import Counts
 from api.node_auth import NodeAuth
 from controlplane.answers.answer import Answer
 from controlplane.answers.question import Question, read
@@ -153,7 +153,7 @@ def test_after_gives_what_follows(operator: Operator, node: Node) -> None:
 
 
 def test_the_last_ones_are_kept(operator: Operator, node: Node) -> None:
-    asked = Asked(lambda name: 1 << 20 if name == "fs1" else None, Metrics(), kept=3)
+    asked = Asked(lambda name: 1 << 20 if name == "fs1" else None, Counts(), kept=3)
     question = read(ACME)
     for number in range(10):
         asked.note((0.0, 0.001, "fs1", ("192.0.2.1", 1), question, Answer(b"x", None, number), True))
@@ -167,7 +167,7 @@ def test_the_last_ones_are_kept(operator: Operator, node: Node) -> None:
 def test_what_is_shown_is_chosen() -> None:
     """A field that a lookup brings newly is shown only once somebody has said that it may be."""
     assert set(Question._fields) >= SHOWN
-    asked = Asked(lambda _: 1 << 20, Metrics())
+    asked = Asked(lambda _: 1 << 20, Counts())
     long = read(ACME.replace(b"user=1000", b"user=" + b"9" * 5000))
     asked.note((0.0, 0.0, "fs1", None, long, Answer(b"x", None, 1), False))
     [one] = asked.lookups()
@@ -176,7 +176,7 @@ def test_what_is_shown_is_chosen() -> None:
 
 
 def test_an_answer_near_to_what_the_node_takes_is_warned_of(caplog: pytest.LogCaptureFixture) -> None:
-    asked = Asked(lambda _: 100, Metrics())
+    asked = Asked(lambda _: 100, Counts())
     for size in (79, 80, 80, 101):
         asked.note((0.0, 0.0, "fs1", None, read(ACME), Answer(b"x" * size, None, 1), False))
     warnings = [one.warning for one in asked.lookups()]
@@ -187,11 +187,13 @@ def test_an_answer_near_to_what_the_node_takes_is_warned_of(caplog: pytest.LogCa
 
 
 def test_followers_are_told_of_what_comes() -> None:
+    from api.lately import Lately
     from api.resources.lookups import _lines
+    from controlplane.answers.cache import Cache
 
     async def run() -> None:
-        asked = Asked(lambda _: 1 << 20, Metrics())
-        lines = _lines(asked, ["fs1"], [], 0)
+        asked = Asked(lambda _: 1 << 20, Counts())
+        lines = _lines(Lately.here(asked, Cache(0)), ["fs1"], [], 0)
         waiting = asyncio.ensure_future(anext(lines))
         for user in (b"1", b"2"):
             await asyncio.sleep(0)

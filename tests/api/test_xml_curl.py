@@ -11,7 +11,7 @@ from starlette.types import Message
 
 from api.asked import Asked
 from api.door import Door
-from api.metrics import Metrics
+from api.metrics import Counts
 from api.node_auth import Caller, NodeAuth
 from api.xml_curl import XmlCurl
 from controlplane.answers.answer import Answer
@@ -97,7 +97,7 @@ def ask(
 
     async def call() -> None:
         door = Door(await auth_of(node()))
-        endpoint = XmlCurl(answers, door, asked or Asked(lambda _: 1000, Metrics()), body_limit=limit)
+        endpoint = XmlCurl(answers, door, asked or Asked(lambda _: 1000, Counts()), body_limit=limit)
         given = [(b"host", b"x"), *headers]
         if authorization is not None:
             given.append((b"authorization", authorization))
@@ -152,7 +152,7 @@ def test_what_is_not_in_the_cache_is_rendered() -> None:
     [None, b"", b"Basic", basic("fs1", "wrong"), basic("fs2", "pw"), b"Bearer x", b"Basic \xff"],
 )
 def test_without_credentials_nothing_is_read(authorization: bytes | None) -> None:
-    answers, asked = Known(), Asked(lambda _: None, Metrics())
+    answers, asked = Known(), Asked(lambda _: None, Counts())
     reply = ask(answers, authorization=authorization, asked=asked)
     assert reply.status == 401
     assert reply.headers[b"www-authenticate"].startswith(b"Basic ")
@@ -166,7 +166,7 @@ def test_a_digest_client_that_begins_with_an_empty_body_is_challenged() -> None:
 
 
 def test_a_node_that_calls_itself_something_else_is_refused_and_shown() -> None:
-    answers, asked = Known(), Asked(lambda _: 1000, Metrics())
+    answers, asked = Known(), Asked(lambda _: 1000, Counts())
     reply = ask(answers, body=(FORM.replace(b"switch1", b"switch2"),), asked=asked)
     assert reply.status == 403
     assert answers.asked == []

@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from api.asked import Asked
 from api.door import Door
 from api.listeners import Listener, bind
-from api.metrics import Metrics
+from api.metrics import Counts
 from api.xml_curl import XmlCurl
 from tests.api.test_xml_curl import FORM, Known, auth_of, basic, node
 
@@ -41,7 +41,7 @@ async def listening(
 ) -> AsyncIterator[int]:
     """A listener that answers; gives its port."""
     door = Door(await auth_of(node("fsuser", "fspass", switchname="fs1")))
-    endpoint = XmlCurl(known or Known(), door, Asked(lambda _: None, Metrics()))
+    endpoint = XmlCurl(known or Known(), door, Asked(lambda _: None, Counts()))
     sockets = bind("127.0.0.1", 0)
     listener = Listener(form(endpoint), sockets, grace=1)
     serving = asyncio.create_task(listener.run_until_closed())

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from api.asked import Asked
 from api.door import Door
 from api.listeners import Listener, bind
-from api.metrics import Metrics
+from api.metrics import Counts
 from api.node_auth import NodeAuth
 from api.xml_curl import XmlCurl
 from controlplane.answers.answers import Answers
@@ -188,7 +188,7 @@ class Middle:
         await self.callers.start(self.desired.catalog)
         sockets = bind("127.0.0.1", self.port)
         self.port = sockets[0].getsockname()[1]
-        endpoint = XmlCurl(self.answers, Door(self.callers), Asked(lambda _: None, Metrics()))
+        endpoint = XmlCurl(self.answers, Door(self.callers), Asked(lambda _: None, Counts()))
         self._listener = Listener(endpoint, sockets, grace=1)
         self._listening = asyncio.create_task(self._listener.run_until_closed(), name="lookups")
         await self._listener.listening.wait()
