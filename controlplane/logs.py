@@ -7,7 +7,8 @@ bound once with `about`, and every line of that task carries it.
 import logging
 import re
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TextIO
 
@@ -62,6 +63,8 @@ def configure(*, style: str, level: str, stream: TextIO = sys.stderr) -> None:
     # Their own account of what we already say, line by line.
     for chatty in ("apscheduler", "alembic", "uvicorn", "httpx2", "httpcore2"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
+    server = logging.getLogger("uvicorn.error")
+    server.filters[:] = [Seldom()]
 
 
 @contextmanager
@@ -76,6 +79,32 @@ def redact(text: str) -> str:
     for pattern in _SECRETS:
         text = pattern.sub(r"\1***", text)
     return text
+
+
+class Seldom(logging.Filter):
+    """Lets a warning of one text by once in `period` seconds, and says how many were left out before it.
+
+    For a server's own words about requests that are none: anybody may send those, without end.
+    """
+
+    def __init__(self, period: float = 60.0, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._period = period
+        self._clock = clock
+        self._said: dict[str, tuple[float, int]] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.levelno != logging.WARNING:
+            return True
+        text, now = record.getMessage(), self._clock()
+        since, left_out = self._said.get(text, (now - self._period, 0))
+        if now - since < self._period:
+            self._said[text] = (since, left_out + 1)
+            return False
+        self._said[text] = (now, 0)
+        if left_out:
+            record.msg, record.args = f"{text} ({left_out} more like it were not told)", None
+        return True
 
 
 def _uncoloured(_logger: object, _method: str, line: EventDict) -> EventDict:

@@ -28,6 +28,7 @@ def root_logger_as_it_was() -> Iterator[None]:
     yield
     root.handlers[:] = handlers
     root.setLevel(level)
+    logging.getLogger("uvicorn.error").filters.clear()
 
 
 @pytest.mark.parametrize("style", ["json", "text"])
@@ -73,3 +74,25 @@ def test_uvicorns_colours_are_left_out(style: str) -> None:
     assert "color_message" not in line
     assert "\x1b" not in line
     assert "[36m" not in line
+
+
+def test_what_strangers_send_without_end_is_told_now_and_then() -> None:
+    stream, now = io.StringIO(), [0.0]
+    logs.configure(style="json", level="info", stream=stream)
+    server = logging.getLogger("uvicorn.error")
+    assert [type(each) for each in server.filters] == [logs.Seldom]
+    server.filters[:] = [logs.Seldom(60.0, lambda: now[0])]
+    for second in range(121):
+        now[0] = float(second)
+        server.warning("Invalid HTTP request received.")
+    server.warning("Unsupported upgrade request.")
+    for _ in range(2):
+        server.error("Exception in ASGI application")
+    assert [json.loads(line)["event"] for line in stream.getvalue().splitlines()] == [
+        "Invalid HTTP request received.",
+        "Invalid HTTP request received. (59 more like it were not told)",
+        "Invalid HTTP request received. (59 more like it were not told)",
+        "Unsupported upgrade request.",
+        "Exception in ASGI application",
+        "Exception in ASGI application",
+    ]
