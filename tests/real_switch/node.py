@@ -148,6 +148,7 @@ class RealNode(Node):
         }
         params = "".join(f'<param name="{key}" value="{value}"/>\n' for key, value in settings.items())
         yield "switch.conf.xml", _document("switch.conf", f"<settings>\n{params}</settings>")
+        yield "console.conf.xml", _document("console.conf", "<mappings/><settings/>")
         levels = "debug,info,notice,warning,err,crit,alert"
         yield (
             "logfile.conf.xml",

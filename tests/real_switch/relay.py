@@ -27,6 +27,11 @@ class Relay:
         self._thread = threading.Thread(target=self._accept, name="relay")
         self._thread.start()
 
+    @property
+    def holds(self) -> bool:
+        """Whether somebody waits whose connection is stalled."""
+        return bool(self._held)
+
     def close(self) -> None:
         # A listener that is shut down wakes the thread that waits on it.
         self._listener.shutdown(socket.SHUT_RDWR)
