@@ -47,7 +47,8 @@ def main() -> int:
         f"{options.seeds} seeds from {options.first}, {time.monotonic() - began:.0f} s: "
         f"{tally.accepted} edits accepted, {tally.unanswered} cut off by a crash, {tally.refused} refused; "
         f"{tally.faults} faults, {tally.reboots} reboots of nodes, {tally.by_hand} deeds by hand, "
-        f"{tally.crashes} times kill -9, {tally.stops} stops. "
+        f"{tally.crashes} times kill -9 "
+        f"(amid {tally.interrupted} pushes), {tally.stops} stops. "
         + (f"FAILED: seeds {', '.join(map(str, failed))}" if failed else "Nothing lost, nothing done twice.")
     )
     return 1 if failed else 0

@@ -53,6 +53,7 @@ class Tally:
     refused: int = 0
     unanswered: int = 0
     crashes: int = 0
+    interrupted: int = 0
     stops: int = 0
     reboots: int = 0
     faults: int = 0
@@ -91,6 +92,7 @@ class Driver:
         self.house.mend()
         self.house.settled()
         self.house.check()
+        self.tally.interrupted = self.house.interrupted()
         return self.tally
 
     # --- rules: what operators do ------------------------------------------------------------------

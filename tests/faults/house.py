@@ -4,7 +4,7 @@ import json
 import re
 import signal
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from shutil import copytree, rmtree
@@ -44,11 +44,12 @@ _QUICK = {
     "RECONCILE__ACLS": "repair",
     "PROBE__TIMEOUT": "2",
 }
-_ASKS = re.compile(
+ASKS = re.compile(
     r"(sofia_gateway_data|sofia (xml|json)?status|acl|xml_locate|module_exists|global_getvar|version|status"
     r"|show|uptime|user_data)( |$)"
 )
 """Commands that only ask."""
+_INTERRUPTED = re.compile(r"(\d+) pushes of an earlier run wait again")
 _HOMECOMING = "xml_flush_cache"
 """Sent to every node that was away, before any plan."""
 
@@ -223,8 +224,13 @@ class FragileHouse(House[Fragile]):
         assert not self.account.wrong, self.account.wrong
         planned = self._planned()
         for name, node in self.nodes.items():
-            sent = Counter(line for line in node.commands if not _ASKS.match(line) and line != _HOMECOMING)
+            sent = Counter(line for line in node.commands if not ASKS.match(line) and line != _HOMECOMING)
             assert not (more := sent - planned.get(name, Counter())), f"{name} was sent, unplanned: {more}"
+
+    def interrupted(self) -> int:
+        """How many pushes were under way when the daemon was killed."""
+        found = (_INTERRUPTED.match(said.get("event", "")) for said in self._logged())
+        return sum(int(each[1]) for each in found if each is not None)
 
     def _nouns(self) -> dict[str, dict[str, Mark]]:
         nouns = ("gateways", "profiles", f"domains/{DOMAIN}/users", "acls")
@@ -233,15 +239,19 @@ class FragileHouse(House[Fragile]):
     def _planned(self) -> dict[str, Counter[str]]:
         """Every command of every plan, by node: the daemon logs a plan before it sends the first of them."""
         found: dict[str, Counter[str]] = {}
+        for said in self._logged():
+            if said.get("event") == "planned":
+                planned = found.setdefault(said["node"], Counter())
+                planned.update(said["commands"])
+                # A flush that an answer under way may have overtaken is done again, by the same plan.
+                planned.update(each for each in said["commands"] if each.startswith("xml_flush_cache"))
+        return found
+
+    def _logged(self) -> Iterator[dict[str, Any]]:
+        """What the daemon logged; a line that it was killed in is left out."""
         for line in self.daemon.log.read_text().splitlines():
             with suppress(json.JSONDecodeError):
-                said = json.loads(line)
-                if said.get("event") == "planned":
-                    planned = found.setdefault(said["node"], Counter())
-                    planned.update(said["commands"])
-                    # A flush that an answer under way may have overtaken is done again, by the same plan.
-                    planned.update(each for each in said["commands"] if each.startswith("xml_flush_cache"))
-        return found
+                yield json.loads(line)
 
     def _fragile(self, house: House[Any], name: str, port: int, told: Mapping[str, Any]) -> Fragile:
         password = str(told["lookup_password"])

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pytest
 
 from tests.e2e.house import wait
-from tests.faults.house import FragileHouse
+from tests.faults.house import ASKS, FragileHouse
 from tests.faults.nodes import Fragile
 
 _marks = map(str, itertools.count(1))
@@ -39,6 +39,8 @@ class Case:
     fault: Callable[[Fragile], object]
     shows: Callable[[FragileHouse, Fragile], bool]
     user: bool = False
+    blind: bool = False
+    """The node cannot fetch from us: what it runs must not be touched."""
 
 
 def waits(house: FragileHouse, node: Fragile) -> bool:
@@ -105,14 +107,14 @@ CASES = {
     "the link garbles": Case(lambda node: node.socket.garble(), done),
     **{f"the link is cut {count} bytes on": Case(cut_after(count), done) for count in (0, 7, 150, 700, 2500)},
     "both ways are slow": Case(slow, done),
-    "the way to us stalls": Case(lambda node: node.lookups.stall(), waits),
-    "the way to us is closed": Case(unreachable, waits),
+    "the way to us stalls": Case(lambda node: node.lookups.stall(), waits, blind=True),
+    "the way to us is closed": Case(unreachable, waits, blind=True),
     "the way to us is cut": Case(lambda node: node.lookups.cut(60), done),
     "the way to us garbles": Case(lambda node: node.lookups.garble(), done),
     "the node reboots": Case(lambda _: None, done),
     "the node hangs": Case(deaf, away),
     "the node refuses": Case(closed, away),
-    "the node cannot reach us": Case(blind, waits),
+    "the node cannot reach us": Case(blind, waits, blind=True),
     "the node loses events": Case(forgetful, done),
     "the node lies of killing": Case(lies(" killgw ", "+OK gateway marked for deletion.\n"), waits),
     "the node lies of starting": Case(
@@ -133,10 +135,13 @@ BOOTS = {"the node reboots": Fragile.reboot, "the node loses its power": Fragile
 def test_after_a_fault_every_node_is_as_it_should_be(house: FragileHouse, name: str) -> None:
     case, node = CASES[name], house.nodes["fs1"]
     node.backstage.do(lambda: case.fault(node))
+    sent = len(node.commands)
     change(house, user=case.user)
     if name in BOOTS:
         BOOTS[name](node)
     wait(lambda: case.shows(house, node), f"{name}: it shows")
+    if case.blind:
+        assert not [line for line in node.commands[sent:] if not ASKS.match(line)]
     house.mend()
     house.settled()
     house.check()
