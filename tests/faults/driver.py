@@ -5,6 +5,7 @@ moment in which a process was killed; and the first example of each hypothesis r
 kept of it: weighted rules, and truths that are checked at the end.
 """
 
+import itertools
 import os
 import random
 import signal
@@ -74,7 +75,9 @@ class Driver:
         self._chance = random.Random(seed)
         self._nodes = list(house.nodes.values())
         self._marks = 0
-        self._crash: threading.Timer | None = None
+        self._doomed = False
+        """Whether the daemon is killed already, or will be in a moment."""
+        self._timer: threading.Timer | None = None
 
     def run(self) -> Tally:
         """Do the steps, then lift every fault and see that all is true."""
@@ -83,11 +86,11 @@ class Driver:
             try:
                 rule(self)
             except httpx2.TransportError:
-                assert self._crash is not None, "the daemon does not answer"
+                assert self._doomed, "the daemon does not answer"
                 self.tally.unanswered += 1
                 self._revive()
             time.sleep(self._chance.uniform(0, _PAUSE))
-        if self._crash is not None:
+        if self._doomed:
             self._revive()
         self.house.mend()
         self.house.settled()
@@ -157,17 +160,30 @@ class Driver:
     # --- rules: what happens to the daemon -----------------------------------------------------------
 
     def crash(self) -> None:
-        """`kill -9`, in a moment: edits and pushes are under way then."""
-        if self._crash is None:
-            child = self.house.daemon.child
-            assert child is not None
+        """`kill -9`, in a moment: amid an edit, or when a node is about to run a command of a push."""
+        if self._doomed:
+            return
+        self._doomed = True
+        child = self.house.daemon.child
+        assert child is not None
+        if self._chance.random() < 0.4:
             delay = self._chance.uniform(0, _CRASH_WITHIN)
             self._note(f"crash in {delay:.3f}")
-            self._crash = threading.Timer(delay, os.kill, (child.pid, signal.SIGKILL))
-            self._crash.start()
+            self._timer = threading.Timer(delay, os.kill, (child.pid, signal.SIGKILL))
+            self._timer.start()
+            return
+        count = self._chance.choice((1, 1, 1, 2, 2, 3, 4))
+        self._note(f"crash at command {count}")
+        commands = itertools.count(1)
+
+        def trap() -> None:
+            if next(commands) == count:
+                os.kill(child.pid, signal.SIGKILL)
+
+        self.house.trap = trap
 
     def stop(self) -> None:
-        if self._crash is None:
+        if not self._doomed:
             self._note("stop")
             self.tally.stops += 1
             assert self.house.daemon.stop() == 0
@@ -190,10 +206,11 @@ class Driver:
         node.api(command)
 
     def _revive(self) -> None:
-        """The daemon is gone, or will be in a moment; it is started again."""
-        assert self._crash is not None
-        self._crash.join()
-        self._crash = None
+        """The daemon is gone, or goes now; it is started again."""
+        if self._timer is not None:
+            self._timer.join()
+        self._timer = self.house.trap = None
+        self._doomed = False
         self._note("crashed")
         self.tally.crashes += 1
         self.house.crash()

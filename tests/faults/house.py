@@ -4,7 +4,7 @@ import json
 import re
 import signal
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from shutil import copytree, rmtree
@@ -60,6 +60,8 @@ class FragileHouse(House[Fragile]):
     def __init__(self, folder: Path, backstage: Backstage) -> None:
         super().__init__(folder, NAMES, self._fragile)
         self.account = Account()
+        self.trap: Callable[[], None] | None = None
+        """Called when a node is about to run a command that does something."""
         self._backstage = backstage
         words = [*PYTHON, "tests.faults.quick", "serve", "--config", str(self.config)]
         quick = {f"CONTROLPLANE__{name}": value for name, value in _QUICK.items()}
@@ -259,6 +261,8 @@ class FragileHouse(House[Fragile]):
 
     def _judge(self, node: Fragile, line: str) -> None:
         self.account.judge(node, line)
+        if self.trap is not None and not ASKS.match(line):
+            self.trap()
 
 
 def _alive(group: int) -> bool:
