@@ -20,7 +20,7 @@ import httpx2
 from tests.faults.house import DOMAIN, FragileHouse
 from tests.faults.nodes import Fragile
 
-STEPS = 25
+STEPS = 20
 _PAUSE = 0.08
 """Seconds between two steps at most: how far the daemon is when the next thing happens has to vary."""
 _CRASH_WITHIN = 0.3
