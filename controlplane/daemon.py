@@ -19,7 +19,7 @@ from controlplane.desired.state import Desired
 from controlplane.desired.values import SecretRef
 from controlplane.elsewhere import Elsewhere
 from controlplane.holding import Holding
-from controlplane.jobs import Jobs
+from controlplane.jobs import Jobs, job_of
 from controlplane.observed.refusals import Refusals
 from controlplane.operators import Operators
 from controlplane.push import Enqueues, Pusher, Wants
@@ -73,7 +73,7 @@ class Daemon:
             holding.look(self.desired.catalog)
             holding.start()
             undo.push_async_callback(holding.stop)
-            self.jobs.start()
+            await self.jobs.start()
             undo.push_async_callback(self.jobs.stop, 0.0)
             self._stopping = undo.pop_all()
         self.started = True
@@ -158,6 +158,7 @@ class Daemon:
             configured.reconcile_policy(settings.reconcile),
         )
         self.jobs = Jobs(store, configured.jobs(settings, store, self.reconciler, self._prove_all))
+        self.reconciler.asleep = lambda subject: self.jobs.paused(job_of(subject))
         # In this order: what a node is told is up to date before it is commanded to ask.
         self.desired.listen(self.answers.changed)
         if elsewhere is not None:

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.interval import IntervalTrigger
-from sqlalchemy import insert, select, update
+from sqlalchemy import delete, insert, select, update
 from sqlalchemy.orm import Session
 
 from controlplane.reconcile import Compared, Reconciler, Subject
@@ -24,6 +24,7 @@ Work: TypeAlias = Callable[[], Awaitable[Mapping[str, Any]]]
 """Does a job once; gives what is to be told of it."""
 
 _RUNS = tables.table(tables.RunRow)
+_PAUSED = tables.table(tables.PausedJobRow)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +39,20 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
+class Pause:
+    """Who paused a job, since when, and why."""
+
+    actor: str
+    since: datetime
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class JobStatus:
-    """A job and its last run."""
+    """A job and its last run. `next_run`: None while it is paused; `running`: now.
+
+    `outcome`: done, failed, cancelled; None: under way, or the daemon died in it.
+    """
 
     name: str
     period: float
@@ -48,10 +61,22 @@ class JobStatus:
     last_end: datetime | None
     outcome: str | None
     detail: Mapping[str, Any]
+    running: bool = False
+    pause: Pause | None = None
+
+    @property
+    def duration(self) -> float | None:
+        """How many seconds the last run took; None while it is not over."""
+        if self.last_start is None or self.last_end is None:
+            return None
+        return (self.last_end - self.last_start).total_seconds()
 
 
 class Jobs:
-    """Runs jobs on time, each at most once at a time; every run leaves a row."""
+    """Runs jobs on time, each at most once at a time; every run leaves a row.
+
+    One that is paused runs by an operator's word alone, also after a restart.
+    """
 
     def __init__(self, store: Store, jobs: Iterable[Job]) -> None:
         self._store = store
@@ -59,12 +84,14 @@ class Jobs:
         self._scheduler: Any = None
         self._running: dict[str, asyncio.Task[Any]] = {}
         self._stopping = False
+        self._paused: dict[str, Pause] = {}
 
     def __contains__(self, name: str) -> bool:
         return name in self._jobs
 
-    def start(self) -> None:
-        """Begin; in the event loop's thread."""
+    async def start(self) -> None:
+        """Begin; in the event loop's thread. Raises StoreError."""
+        self._paused = await self._store.read(_paused)
         # A late run is a run all the same, and of several missed ones one is enough.
         defaults = {"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
         self._scheduler = AsyncIOScheduler(timezone=UTC, job_defaults=defaults)
@@ -73,6 +100,8 @@ class Jobs:
             trigger = IntervalTrigger(seconds=job.period, jitter=job.jitter or None, timezone=UTC)
             first = {"next_run_time": now} if job.soon else {}
             self._scheduler.add_job(self._fire, trigger, args=[job.name], id=job.name, **first)
+            if job.name in self._paused:
+                self._scheduler.pause_job(job.name)
         self._scheduler.start()
 
     async def stop(self, timeout: float = 5.0) -> None:  # noqa: ASYNC109  # the bound is the promise
@@ -96,6 +125,27 @@ class Jobs:
         detail: Mapping[str, Any] = await asyncio.shield(self._begin(name))
         return detail
 
+    async def pause(self, name: str, actor: str, reason: str = "") -> None:
+        """Run the job on time no more; a run under way ends. Raises KeyError for no job, and StoreError."""
+        job, pause = self._jobs[name].name, Pause(actor, datetime.now(UTC), reason)
+        if job in self._paused:
+            return
+        await self._store.write(lambda session: _pause(session, job, pause))
+        self._paused[job] = pause
+        self._scheduler.pause_job(job)
+
+    async def resume(self, name: str) -> None:
+        """Run the job on time again. Raises KeyError for no job, and StoreError."""
+        job = self._jobs[name].name
+        if job in self._paused:
+            await self._store.write(lambda session: _resume(session, job))
+            del self._paused[job]
+            self._scheduler.resume_job(job)
+
+    def paused(self, name: str) -> bool:
+        """Whether a job runs by an operator's word alone; one that does not exist does not."""
+        return name in self._paused
+
     async def statuses(self) -> list[JobStatus]:
         """Every job with its last run."""
         last = await self._store.read(lambda session: _last_runs(session, list(self._jobs)))
@@ -112,6 +162,8 @@ class Jobs:
                     row.get("ended_at"),
                     row.get("outcome"),
                     row.get("detail", {}),
+                    name in self._running,
+                    self._paused.get(name),
                 )
             )
         return found
@@ -153,7 +205,12 @@ def comparing(reconciler: Reconciler, subject: Subject, period: float, jitter: f
     async def work() -> Mapping[str, Any]:
         return told(await reconciler.run(subjects=[subject]))
 
-    return Job(f"reconcile-{subject}", period, work, jitter, soon=True)
+    return Job(job_of(subject), period, work, jitter, soon=True)
+
+
+def job_of(subject: Subject) -> str:
+    """The name of the job that compares in one respect."""
+    return f"reconcile-{subject}"
 
 
 def told(compared: Sequence[Compared]) -> dict[str, Any]:
@@ -185,6 +242,22 @@ def _ended(session: Session, number: int, at: datetime, outcome: str, detail: Ma
     session.connection().execute(
         update(_RUNS).where(_RUNS.c.id == number).values(ended_at=at, outcome=outcome, detail=dict(detail))
     )
+
+
+def _paused(session: Session) -> dict[str, Pause]:
+    rows = session.execute(select(_PAUSED)).mappings()
+    return {row["job"]: Pause(row["actor"], row["since"], row["reason"]) for row in rows}
+
+
+def _pause(session: Session, job: str, pause: Pause) -> None:
+    _resume(session, job)
+    session.execute(
+        insert(_PAUSED).values(job=job, actor=pause.actor, since=pause.since, reason=pause.reason)
+    )
+
+
+def _resume(session: Session, job: str) -> None:
+    session.execute(delete(_PAUSED).where(_PAUSED.c.job == job))
 
 
 def _last_runs(session: Session, names: Sequence[str]) -> dict[str, dict[str, Any]]:

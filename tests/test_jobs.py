@@ -48,7 +48,7 @@ class Work:
 @asynccontextmanager
 async def running(store: Store, *jobs: Job) -> AsyncIterator[Jobs]:
     made = Jobs(store, jobs)
-    made.start()
+    await made.start()
     try:
         yield made
     finally:
@@ -193,3 +193,31 @@ def test_told() -> None:
     drift = (Drift(Kind.MISSING, "gw", "does not run"),)
     compared = [Compared("a"), Compared("b", drift, pushed=True), Compared("c", error="away")]
     assert told(compared) == {"nodes": 3, "drifting": 1, "repairing": 1, "not_read": 1}
+
+
+@asynchronous
+async def test_a_paused_job_runs_by_word_alone_also_after_a_restart(store: Store) -> None:
+    work = Work()
+    job = Job("compare", 0.02, work, soon=True)
+    async with running(store, job, Job("other", HOUR, Work())) as jobs:
+        await until(lambda: work.runs)
+        await jobs.pause("compare", "ann", "too much")
+        await jobs.pause("compare", "bob")
+        with pytest.raises(KeyError):
+            await jobs.pause("unknown", "ann")
+        assert (jobs.paused("compare"), jobs.paused("other"), jobs.paused("unknown")) == (True, False, False)
+    async with running(store, job) as jobs:
+        status = await only(jobs)
+        assert status.next_run is None
+        assert status.pause is not None
+        assert (status.pause.actor, status.pause.reason) == ("ann", "too much")
+        runs = work.runs
+        assert await jobs.run_now("compare") == {"run": runs + 1}
+        status = await only(jobs)
+        assert status.duration is not None
+        assert status.running is False
+        await jobs.resume("compare")
+        await jobs.resume("compare")
+        await until(lambda: work.runs > runs + 2)
+    async with running(store, job) as jobs:
+        assert (await only(jobs)).pause is None

@@ -9,8 +9,8 @@ from rich.text import Text
 from controlplane.cli.actions import Groups, Nodes
 from controlplane.cli.client import Json, below
 from controlplane.cli.command import Call, command, group
-from controlplane.cli.failure import Code
-from controlplane.cli.landing import Wait, await_nodes
+from controlplane.cli.failure import Code, Failure
+from controlplane.cli.landing import Reason, Wait, await_nodes
 from controlplane.cli.output import TRUTH, Column, complain, moment, word
 
 # Seconds between two looks at the pushes.
@@ -57,9 +57,10 @@ FINDINGS = (
 JOBS = (
     Column("JOB", "name"),
     Column("EVERY", lambda job: f"{job['period']:g} s"),
-    Column("NEXT (UTC)", lambda job: moment(job["next_at"])),
+    Column("NEXT (UTC)", lambda job: _next(job)),
     Column("LAST (UTC)", lambda job: moment((job["last"] or {}).get("started_at"))),
-    Column("OUTCOME", "last.outcome"),
+    Column("TOOK", lambda job: _took((job["last"] or {}).get("duration"))),
+    Column("OUTCOME", lambda job: "running" if job["running"] else (job["last"] or {}).get("outcome") or ""),
     Column("TOLD", lambda job: _told((job["last"] or {}).get("detail", {}))),
 )
 
@@ -150,8 +151,28 @@ def findings(
 def jobs(
     call: Call,
     run: Annotated[str | None, typer.Option("--run", metavar="JOB", help="Run this one now.")] = None,
+    pause: Annotated[
+        str | None, typer.Option("--pause", metavar="JOB", help="Run this one on time no more.")
+    ] = None,
+    resume: Annotated[
+        str | None, typer.Option("--resume", metavar="JOB", help="Run this one on time again.")
+    ] = None,
+    reason: Reason = None,
 ) -> None:
-    """List what is done again and again, and how it went last."""
+    """List what is done again and again, and how it went last.
+
+    One that is paused can still be run; it stays paused till it is resumed, whatever is restarted.
+    """
+    if sum(each is not None for each in (run, pause, resume)) > 1:
+        raise Failure("--run, --pause and --resume exclude each other")
+    for name, verb in ((pause, "pause"), (resume, "resume")):
+        if name is not None:
+            job = call.client.send("POST", below("jobs", name, verb), params={"reason": reason})
+            if call.out.as_json:
+                call.out.document(job)
+            else:
+                call.out.say(f"{name} is {verb}d")
+            return
     if run is not None:
         with call.out.progress(run):
             done = call.client.send("POST", below("jobs", run, "run"))
@@ -174,6 +195,17 @@ def _tried(call: Call, number: int, act: str, said: str, wait: float | None) -> 
     else:
         call.out.say(f"push {number} {said} {push['node']}")
     return Code.DONE if wait is None else await_nodes(call, [push["node"]], push["revision"], wait)
+
+
+def _next(job: Json) -> str:
+    pause = job["paused"]
+    if pause is None:
+        return moment(job["next_at"])
+    return f"paused by {pause['by']}" + (f": {pause['reason']}" if pause["reason"] else "")
+
+
+def _took(seconds: float | None) -> str:
+    return "" if seconds is None else f"{seconds:.1f} s"
 
 
 def _follow(call: Call, wanted: dict[str, str | None]) -> None:

@@ -15,6 +15,7 @@ from controlplane.store.groups import GroupRow
 from controlplane.store.languages import LanguageRow
 from controlplane.store.node_states import NodeStateRow
 from controlplane.store.nodes import NodeRow
+from controlplane.store.paused_jobs import PausedJobRow
 from controlplane.store.profiles import ProfileRow
 from controlplane.store.pushes import PushRow
 from controlplane.store.revisions import ChangeRow, RevisionRow
@@ -44,6 +45,7 @@ __all__ = [
     "MembershipRow",
     "NodeRow",
     "NodeStateRow",
+    "PausedJobRow",
     "ProfileRow",
     "PushRow",
     "RevisionRow",

@@ -120,3 +120,9 @@ def test_jobs_are_listed_and_run(control: Control) -> None:
     assert control.done("jobs", "--run", "retention").startswith("retention: done")
     last = {job["name"]: job["last"] for job in control.json("jobs")["items"]}["retention"]
     assert last["outcome"] == "done"
+    assert last["duration"] >= 0
+    assert control.done("jobs", "--pause", "retention", "--reason", "a look") == "retention is paused\n"
+    assert "paused by tester: a look" in control.done("jobs")
+    assert control.done("jobs", "--run", "retention").startswith("retention: done")
+    assert control.json("jobs", "--resume", "retention")["paused"] is None
+    assert control("jobs", "--run", "retention", "--pause", "retention").exit_code != 0

@@ -194,6 +194,14 @@ def upgrade() -> None:
         sqlite_autoincrement=True,
     )
     op.create_table(
+        "paused_jobs",
+        sa.Column("job", sa.String(), nullable=False),
+        sa.Column("actor", sa.String(), nullable=False),
+        sa.Column("reason", sa.String(), nullable=False),
+        sa.Column("since", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("job", name=op.f("pk_paused_jobs")),
+    )
+    op.create_table(
         "suspensions",
         sa.Column("scope", sa.String(), nullable=False),
         sa.Column("reason", sa.String(), nullable=False),
