@@ -20,12 +20,14 @@ from controlplane.desired.values import SecretRef
 from controlplane.elsewhere import Elsewhere
 from controlplane.holding import Holding
 from controlplane.jobs import Jobs, job_of
+from controlplane.observed.live import Live
 from controlplane.observed.refusals import Refusals
 from controlplane.operators import Operators
 from controlplane.push import Enqueues, Pusher, Wants
 from controlplane.reconcile import Reconciler
 from controlplane.settings import Settings
 from controlplane.store import DatabaseRefused, Store, Vault, ping, upgrade
+from esl.errors import EventSocketError
 from esl.fleet import Fleet
 from esl.link import Link, LinkState, NodeEvent
 
@@ -53,6 +55,8 @@ class Daemon:
         self._elsewhere = elsewhere
         self.started = False
         self.refusals = Refusals()
+        self.live = Live()
+        self._looks: set[asyncio.Task[None]] = set()
         self._stopping = AsyncExitStack()
 
     async def start(self) -> None:
@@ -147,6 +151,7 @@ class Daemon:
             elsewhere or self.answers,
             self.fleet,
             wants,
+            ailing=lambda node: self.live.of(node).ailing(),
             policy=configured.push_policy(settings.push, settings.probe),
         )
         self.reconciler = Reconciler(
@@ -189,11 +194,22 @@ class Daemon:
     def _on_link(self, link: Link) -> None:
         reason = f" ({link.reason})" if link.reason else ""
         log.info("node %s is %s%s", link.node, link.state, reason, extra={"node": link.node})
+        self.live.gone(link.node)
         self.pusher.on_link(link)
         self.reconciler.on_link(link)
         if link.state is LinkState.UP:
             self.pusher.prover.look(link.node)
+            look = asyncio.create_task(self._look(link.node), name=f"look at {link.node}")
+            self._looks.add(look)
+            look.add_done_callback(self._looks.discard)
 
     def _on_event(self, event: NodeEvent) -> None:
+        self.live.heard(event)
         self.pusher.on_event(event)
         self.reconciler.on_event(event)
+
+    async def _look(self, node: str) -> None:
+        try:
+            await self.live.look(self.fleet, node)
+        except EventSocketError as error:
+            log.info("node %s was not asked what it runs: %s", node, error, extra={"node": node})

@@ -202,6 +202,28 @@ class ModuleExists(Command[bool]):
 
 
 @dataclass(frozen=True, slots=True)
+class Modules(Command[frozenset[str]]):
+    """Every module that offers something; what is built into the core is none."""
+
+    background: ClassVar[bool] = True
+
+    @property
+    def line(self) -> str:
+        """The line."""
+        return "show modules as json"
+
+    def read(self, reply: str) -> frozenset[str]:
+        """Their names; a row is one thing that a module offers."""
+        if not reply.startswith("{"):
+            raise self._failed(reply)
+        try:
+            rows = json.loads(reply).get("rows", [])
+            return frozenset(row["ikey"] for row in rows if row["ikey"].startswith("mod_"))
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
+            raise UnexpectedReply(self.shown, f"{error}: {reply[:200]}") from error
+
+
+@dataclass(frozen=True, slots=True)
 class GlobalVariable(Command[str | None]):
     """A core variable; None when it is not set."""
 

@@ -14,11 +14,13 @@ from api.middle import daemon_of
 from api.paths import route
 from api.resources.actions import AT_ONCE, Outcome, results
 from api.selection import Selection
+from api.times import told
 from api.writing import author_of
 from controlplane.auditing import audit
 from controlplane.daemon import Daemon
 from controlplane.observed.drift import of_gateway
 from controlplane.observed.errors import ObservedError
+from controlplane.observed.live import Facts, Live
 from controlplane.observed.values import Seen, Wanted
 from controlplane.push.errors import PushError
 from controlplane.reconcile import Mode, Subject, Word
@@ -82,7 +84,8 @@ async def gateway_states(request: Request) -> Response:
     """Ask the nodes for all their gateways: each by node, with its state and how it differs.
 
     `?node=` and `?group=` narrow, and may be given several times. Nodes that cannot be read stand in
-    `nodes` with the error. A `state` of null means that the node does not run the gateway.
+    `nodes` with the error. A `state` of null means that the node does not run the gateway; `since` is
+    when it last changed, as far as we were connected then.
     """
     daemon = daemon_of(request)
     chosen = {"nodes": request.query_params.getlist("node"), "groups": request.query_params.getlist("group")}
@@ -91,11 +94,11 @@ async def gateway_states(request: Request) -> Response:
     turns = asyncio.Semaphore(AT_ONCE)
     looks = await asyncio.gather(*(_look(daemon, node, turns) for node in nodes))
     read = {node: look for node, look in zip(nodes, looks, strict=True) if not isinstance(look, str)}
-    told = [
+    asked = [
         {"node": node, "error": look if isinstance(look, str) else None}
         for node, look in zip(nodes, looks, strict=True)
     ]
-    return JSONResponse({"nodes": told, "gateways": _matrix(read)})
+    return JSONResponse({"nodes": asked, "gateways": _matrix(daemon.live, read)})
 
 
 async def _look(daemon: Daemon, node: str, turns: asyncio.Semaphore) -> tuple[Wanted, Seen] | str:
@@ -106,22 +109,25 @@ async def _look(daemon: Daemon, node: str, turns: asyncio.Semaphore) -> tuple[Wa
         return str(error) or "did not answer in time"
 
 
-def _matrix(read: Mapping[str, tuple[Wanted, Seen]]) -> Sequence[Mapping[str, Any]]:
+def _matrix(live: Live, read: Mapping[str, tuple[Wanted, Seen]]) -> Sequence[Mapping[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     for node, (wanted, seen) in read.items():
         for name in wanted.gateways.keys() | seen.gateways.keys():
-            found.setdefault(name, {})[node] = _cell(wanted, seen, name)
+            found.setdefault(name, {})[node] = _cell(live.of(node), wanted, seen, name)
     return [{"name": name, "nodes": found[name]} for name in sorted(found)]
 
 
-def _cell(wanted: Wanted, seen: Seen, name: str) -> dict[str, Any]:
+def _cell(facts: Facts, wanted: Wanted, seen: Seen, name: str) -> dict[str, Any]:
     should, runs = wanted.gateways.get(name), seen.gateways.get(name)
     differs = of_gateway(should, runs)
+    heard = facts.gateways.get(name)
+    known = runs is not None and heard is not None and heard.state == runs.state
     profile = runs.profile if runs is not None else should.profile if should is not None else None
     return {
         "profile": profile,
         "state": runs.state if runs is not None else None,
         "up": runs.up if runs is not None else False,
+        "since": told(heard.since) if heard is not None and known else None,
         "desired": should is not None,
         "ours": runs is not None and runs.fingerprint is not None,
         "drift": differs.reason if differs is not None else None,

@@ -14,6 +14,7 @@ from api.times import told
 from controlplane.daemon import Daemon
 from controlplane.observed.conditions import Condition
 from controlplane.observed.errors import ObservedError
+from controlplane.observed.live import Heartbeat, LiveGateway, LiveProfile
 from controlplane.observed.node_status import NodeStatus, OpenPush
 from controlplane.push.errors import PushError, UnknownNode
 from esl.errors import EventSocketError
@@ -43,9 +44,19 @@ async def read(request: Request) -> Response:
     """Tell how one node is doing."""
     daemon = daemon_of(request)
     try:
-        return JSONResponse(_shown(daemon, await daemon.pusher.status(request.path_params["name"])))
+        status = await daemon.pusher.status(request.path_params["name"])
     except UnknownNode as error:
         raise not_found(f"node {request.path_params['name']!r}") from error
+    facts = daemon.live.of(status.node)
+    runs = {
+        "profiles": [_stands(each) for _, each in sorted(facts.profiles.items())],
+        "gateways": [
+            {**_stands(each), "profile": each.profile, "up": each.up}
+            for _, each in sorted(facts.gateways.items())
+        ],
+        "modules": sorted(facts.modules) if facts.modules is not None else None,
+    }
+    return JSONResponse(_shown(daemon, status) | runs)
 
 
 async def plan(request: Request) -> Response:
@@ -63,6 +74,7 @@ async def plan(request: Request) -> Response:
 def _shown(daemon: Daemon, status: NodeStatus) -> dict[str, Any]:
     refusal = daemon.refusals.last(status.node)
     suspension = daemon.pusher.suspended(status.node)
+    """Say how a node is doing, but not all that it runs."""
     return {
         "node": status.node,
         "mode": status.mode.value,
@@ -86,6 +98,7 @@ def _shown(daemon: Daemon, status: NodeStatus) -> dict[str, Any]:
         "attempted_revision": status.attempted_revision,
         "applied_revision": status.applied_revision,
         "observed_at": told(status.observed_at),
+        "heartbeat": _heartbeat(daemon.live.of(status.node).heartbeat),
         "pushes": [_push(push) for push in status.pushes],
         "held": dict(status.held),
         "findings": status.findings,
@@ -94,6 +107,25 @@ def _shown(daemon: Daemon, status: NodeStatus) -> dict[str, Any]:
         else None,
         "lookup_refused": {"at": told(refusal.at), "reason": refusal.reason} if refusal else None,
     }
+
+
+def _heartbeat(beat: Heartbeat | None) -> dict[str, Any] | None:
+    if beat is None:
+        return None
+    return {
+        "at": told(beat.at),
+        "uptime_s": beat.uptime,
+        "sessions": beat.sessions,
+        "max_sessions": beat.max_sessions,
+        "sessions_per_second": beat.sessions_per_second,
+        "sessions_since_start": beat.sessions_since_start,
+        "idle_cpu_percent": beat.idle_cpu,
+        "clock_ahead_s": round(beat.clock_ahead, 3),
+    }
+
+
+def _stands(each: LiveProfile | LiveGateway) -> dict[str, Any]:
+    return {"name": each.name, "state": each.state, "since": told(each.since)}
 
 
 def _condition(condition: Condition) -> dict[str, Any]:

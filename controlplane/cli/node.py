@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -17,6 +18,7 @@ from controlplane.cli.output import TRUTH, Column, moment
 
 PASSWORD_VARIABLE = "CONTROLPLANE_NODE_PASSWORD"  # noqa: S105 - its name
 STEPS = (Column("COMMAND", "command"), Column("WHY", "reason"))
+STANDING = (Column("STATE", "state"), Column("SINCE (UTC)", lambda each: moment(each["since"])))
 FACTS = (Column("", "what"), Column("", "value"))
 CONDITIONS = (
     Column("CONDITION", "name"),
@@ -88,6 +90,10 @@ def show(call: Call, name: Name) -> None:
     call.out.table(FACTS, [{"what": what, "value": value} for what, value in _facts(told)])
     call.out.say("")
     call.out.table(CONDITIONS, told["conditions"])
+    for what in ("profiles", "gateways"):
+        if told[what]:
+            call.out.say("")
+            call.out.table((Column(what.upper()[:-1], "name"), *STANDING), told[what])
 
 
 def config(
@@ -173,6 +179,13 @@ def _facts(status: Json) -> Iterator[tuple[str, str]]:
         yield "round trip", f"{status['round_trip_ms']:.1f} ms"
     if link["version"] is not None:
         yield "version", link["version"]
+    if (beat := status["heartbeat"]) is not None:
+        yield "up for", str(timedelta(seconds=int(beat["uptime_s"])))
+        yield "sessions", f"{beat['sessions']} of {beat['max_sessions']}, {beat['sessions_per_second']}/s"
+        yield "idle CPU", f"{beat['idle_cpu_percent']:.0f} %"
+        yield "clock", f"{beat['clock_ahead_s']:+.3f} s against ours"
+    if status["modules"] is not None:
+        yield "modules", ", ".join(name.removeprefix("mod_") for name in status["modules"])
 
 
 def _show(call: Call, name: str, plan: Json) -> None:

@@ -30,6 +30,7 @@ NODES = (
     Column("LINK", _link),
     Column("HEALTH", "health.status"),
     Column("MODE", "mode"),
+    Column("SESSIONS", "heartbeat.sessions"),
     Column("DESIRED", "desired_revision"),
     Column("APPLIED", "applied_revision"),
     Column("IN SYNC", lambda status: TRUTH[status["in_sync"]]),

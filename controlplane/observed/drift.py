@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from controlplane.observed.values import Seen, SeenGateway, Wanted, WantedGateway
 
-_UNWELL = frozenset({"FAILED", "FAIL_WAIT", "EXPIRED", "TIMEOUT"})
+UNWELL = frozenset({"FAILED", "FAIL_WAIT", "EXPIRED", "TIMEOUT"})
 """Gateway states in which a registration does not stand and is tried again by the node itself."""
 
 
@@ -102,7 +102,7 @@ def _gateways(wanted: Wanted, seen: Seen) -> list[Drift]:
             found.append(Drift(Kind.DUPLICATE, name, f"runs {runs.copies} times"))
         if should is None and runs.fingerprint is None:
             found.append(Drift(Kind.FOREIGN, name, f"runs on profile {runs.profile}, not made by us"))
-        if should is not None and differs is None and runs.state in _UNWELL:
+        if should is not None and differs is None and runs.state in UNWELL:
             found.append(Drift(Kind.UNWELL, name, f"is {runs.state}"))
     return found
 

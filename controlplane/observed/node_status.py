@@ -126,10 +126,12 @@ def status(
     now: datetime,
     proof: Proof | None = None,
     suspended: Suspended | None = None,
+    ailing: str = "",
 ) -> NodeStatus:
     """Put together; `drifting`: the reasons of the standing findings by which it is not in sync.
 
-    `proof`: the last one that this daemon asked for. `suspended`: None when it is not.
+    `proof`: the last one that this daemon asked for. `suspended`: None when it is not. `ailing`: what
+    of it is known not to work.
     """
     in_sync, why = _in_sync(mode, link, progress, pushes, held, drifting)
     found = (
@@ -140,7 +142,7 @@ def status(
         _stalled(pushes),
         _suspended(suspended),
     )
-    health, ails = _health(found)
+    health, ails = _health(found, ailing)
     answered = proof if proof is not None and proof.answered_at is not None else progress
     return NodeStatus(
         node=node,
@@ -205,7 +207,7 @@ def _suspended(suspended: Suspended | None) -> Condition:
     return Condition(Name.SUSPENDED, True, suspended.reason, suspended.since)
 
 
-def _health(conditions: Sequence[Condition]) -> tuple[Health, str]:
+def _health(conditions: Sequence[Condition], ailing: str) -> tuple[Health, str]:
     """Judge by how the node fares alone: what waits to be pushed to it is no illness."""
     said = {each.name: each for each in conditions}
     connected, answering = said[Name.CONNECTED], said[Name.ANSWERING]
@@ -217,7 +219,7 @@ def _health(conditions: Sequence[Condition]) -> tuple[Health, str]:
         return Health.DEGRADED, answering.reason
     if answering.status is None:
         return Health.UNKNOWN, answering.reason
-    return Health.HEALTHY, ""
+    return (Health.DEGRADED, ailing) if ailing else (Health.HEALTHY, "")
 
 
 def _in_sync(

@@ -45,7 +45,8 @@ _NODES = tables.table(tables.NodeRow)
 class Pusher:
     """Brings every managed node to where it should be, and keeps what was asked till it is there.
 
-    All methods belong to the event loop's thread. `catalog()` gives the current one.
+    All methods belong to the event loop's thread. `catalog()` gives the current one. `ailing(node)`: what
+    of a node is known not to work; empty when nothing is.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class Pusher:
         nodes: Nodes,
         wants: Wants,
         *,
+        ailing: Callable[[str], str] = lambda _: "",
         policy: PushPolicy | None = None,
         delays: Backoff = backoff,
     ) -> None:
@@ -98,7 +100,9 @@ class Pusher:
             gone=lambda node: self.caching.tell((node, False)),
             delays=lambda: delays(self.policy.backoff_min, self.policy.backoff_max, self.policy.jitter),
         )
-        self._statuses = Statuses(store, catalog, nodes, self.prover.last, self.suspended, self.obstacle)
+        self._statuses = Statuses(
+            store, catalog, nodes, self.prover.last, self.suspended, self.obstacle, ailing
+        )
 
     @property
     def ended(self) -> Signal[Ended]:

@@ -36,7 +36,8 @@ class Statuses:
     """Puts statuses together when asked; writes down when a condition changed.
 
     `proofs(node)`: the last one asked for. `suspended(node)`: None when it is not. `obstacle(node)`: what
-    keeps the node's pushes from beginning at all; empty when nothing does.
+    keeps the node's pushes from beginning at all; `ailing(node)`: what of it is known not to work; both
+    empty when nothing does.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class Statuses:
         proofs: Callable[[str], Proof | None],
         suspended: Callable[[str], Suspended | None],
         obstacle: Callable[[str], str],
+        ailing: Callable[[str], str],
     ) -> None:
         self._store = store
         self._catalog = catalog
@@ -54,6 +56,7 @@ class Statuses:
         self._proofs = proofs
         self._suspended = suspended
         self._obstacle = obstacle
+        self._ailing = ailing
         self._changed: dict[str, datetime] = {}
         self._news = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -119,6 +122,7 @@ class Statuses:
         links = {name: self._nodes.link(name) for name in modes}
         proofs = {name: self._proofs(name) for name in modes}
         suspended = {name: self._suspended(name) for name in modes}
+        ailing = {name: self._ailing(name) for name in modes}
         obstacles = {name: self._obstacle(name) for name in modes}
         since = {name: changed.get(name, now) for name in modes}
 
@@ -142,6 +146,7 @@ class Statuses:
                     now=since[name],
                     proof=proofs[name],
                     suspended=suspended[name],
+                    ailing=ailing[name],
                 )
             return found
 

@@ -7,10 +7,12 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from esl.switch import Switch, SwitchConfig, running
+from esl.switch.gateway import FORBIDDEN
 from tests.cli.program import COMMAND, PATIENCE, Control, serving
 from tests.cli.terminal import typing
 from tests.network import free_port, has_ipv6
@@ -64,8 +66,8 @@ def put(control: Control, noun: str, name: str, body: object) -> None:
     control.done("put", noun, name, "--file", "-", stdin=json.dumps(body))
 
 
-def status(control: Control, name: str = "fs1") -> dict[str, object]:
-    found: dict[str, dict[str, object]] = {each["node"]: each for each in control.json("nodes")["items"]}
+def status(control: Control, name: str = "fs1") -> dict[str, Any]:
+    found: dict[str, dict[str, Any]] = {each["node"]: each for each in control.json("nodes")["items"]}
     return found[name]
 
 
@@ -280,6 +282,34 @@ def test_gateways_are_a_matrix_with_what_differs(control: Control, switch: Switc
     assert "trunk" in control.done("findings", "--node", "fs1")
     assert "being repaired" in control.done("reconcile", "--node", "fs1")
     until(lambda: "trunk" in switch.gateways)
+
+
+def test_a_node_is_shown_with_all_that_is_known_of_it(control: Control, switch: Switch) -> None:
+    adopt(control)
+    until(lambda: control.json("node", "show", "fs1")["heartbeat"])
+    until(lambda: control.json("node", "show", "fs1")["modules"])
+    until(lambda: status(control)["health"] == {"status": "healthy", "why": ""})
+    told = control.json("node", "show", "fs1")
+    assert [each["name"] for each in told["conditions"]] == [
+        *("Connected", "Answering", "InSync", "Reconciling", "Stalled", "Suspended"),
+    ]
+    assert all(each["since"] for each in told["conditions"])
+    assert told["round_trip_ms"] > 0
+    assert told["heartbeat"]["max_sessions"] == 1000
+    assert abs(told["heartbeat"]["clock_ahead_s"]) < 30
+    assert "mod_sofia" in told["modules"]
+    assert [(each["name"], each["state"]) for each in told["gateways"]] == [("trunk", "NOREG")]
+    assert [each["name"] for each in told["profiles"]] == ["external"]
+    shown = control.done("node", "show", "fs1")
+    for words in ("Answering", "round trip", "up for", "0 of 1000", "trunk", "external", "sofia"):
+        assert words in shown
+    assert control("node", "show", "none").exit_code == 2
+    states = control.json("gateways")["gateways"]
+    assert states[0]["nodes"]["fs1"]["since"] == told["gateways"][0]["since"] is not None
+    params = {"proxy": "127.0.0.1:5099", "username": FORBIDDEN, "register": "true"}
+    put(control, "gateway", "refused", {"profile": "external", "params": params})
+    until(lambda: "gateway refused is FAIL" in str(status(control)["health"]))
+    assert status(control)["health"]["status"] == "degraded"
 
 
 def test_registrations_are_asked_for_and_dropped(control: Control, switch: Switch) -> None:
