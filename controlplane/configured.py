@@ -51,6 +51,8 @@ def push_policy(settings: Push, probe: Probe) -> PushPolicy:
         backoff_max=settings.retry_max,
         deadline=settings.deadline,
         change_windows=tuple(map(windows.parse, settings.change_windows)),
+        when_idle=settings.when_idle,
+        idle_poll=settings.idle_check,
         probe_timeout=probe.timeout,
     )
 

@@ -148,6 +148,10 @@ class Push(_Section):
     attempts: Annotated[int, Field(ge=1, le=1000)] = 10
     change_windows: tuple[Annotated[str, AfterValidator(_window)], ...] = ()
     """When pushes go out to nodes that have no windows of their own; none: at any time."""
+    when_idle: bool = True
+    """What would drop calls goes by itself once there are none; else the operator lets it through."""
+    idle_check: Seconds = 10.0
+    """Between two looks whether a node on which something is held carries calls."""
 
 
 class Probe(_Section):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Generic, TypeVar
 
 from esl import names
-from esl.errors import CommandFailed, TooSoon, UnknownProfile
+from esl.errors import CommandFailed, CommandRejected, TooSoon, UnknownProfile
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -249,12 +249,12 @@ class FlushAll(Command[int]):
 
 
 @dataclass(frozen=True, slots=True)
-class ReloadModule(Command[None]):
-    """``reload M``; success when it is loaded afresh, also when it was not loaded before."""
-
+class _ModuleCommand(Command[None]):
     module: str
 
     background: ClassVar[bool] = True
+    _verb: ClassVar[str]
+    _done: ClassVar[str]
 
     def __post_init__(self) -> None:
         names.word(self.module, "module's name")
@@ -262,12 +262,28 @@ class ReloadModule(Command[None]):
     @property
     def line(self) -> str:
         """The line."""
-        return f"reload {self.module}"
+        return f"{self._verb} {self.module}"
 
     def read(self, reply: str) -> None:
         """Nothing, or CommandFailed: the last line tells."""
-        if reply.strip().rpartition("\n")[2] != "+OK module loaded":
+        if reply.strip().rpartition("\n")[2] != self._done:
             raise self._failed(reply)
+
+
+@dataclass(frozen=True, slots=True)
+class LoadModule(_ModuleCommand):
+    """``load M``."""
+
+    _verb: ClassVar[str] = "load"
+    _done: ClassVar[str] = "+OK"
+
+
+@dataclass(frozen=True, slots=True)
+class ReloadModule(_ModuleCommand):
+    """``reload M``; success when it is loaded afresh, also when it was not loaded before."""
+
+    _verb: ClassVar[str] = "reload"
+    _done: ClassVar[str] = "+OK module loaded"
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,6 +301,33 @@ class CallcenterQueueReload(Command[None]):
     def line(self) -> str:
         """The line."""
         return f"callcenter_config queue reload {self.queue}"
+
+    def read(self, reply: str) -> None:
+        """Nothing, or CommandFailed."""
+        if reply.strip() != "+OK":
+            raise self._failed(reply)
+
+
+@dataclass(frozen=True, slots=True)
+class SetVariable(Command[None]):
+    """Sets a core variable; an empty value takes it away.
+
+    FreeSWITCH splits at `=` (mod_commands.c, global_setvar_function): a second one would make it conditional.
+    """
+
+    name: str
+    value: str
+
+    def __post_init__(self) -> None:
+        names.word(self.name, "variable's name")
+        if "=" in self.name + self.value:
+            raise CommandRejected(f"not to be set with one command, for it holds '=': {self.name}")
+        names.line(self.line)
+
+    @property
+    def line(self) -> str:
+        """The line."""
+        return f"global_setvar {self.name}={self.value}"
 
     def read(self, reply: str) -> None:
         """Nothing, or CommandFailed."""

@@ -1,6 +1,7 @@
 """The commands that only ask: they change nothing on the node."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, TypeVar
@@ -12,6 +13,7 @@ from esl.errors import CommandFailed, UnexpectedReply
 R = TypeVar("R")
 
 _NO_REPLY = "-ERR no reply"
+_SESSIONS = re.compile(r"^(\d+) session\(s\) - peak", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,6 +260,27 @@ class GlobalVariables(Command[Mapping[str, str]]):
         return {
             name: value for name, sign, value in (each.partition("=") for each in reply.split("\n")) if sign
         }
+
+
+@dataclass(frozen=True, slots=True)
+class Sessions(Command[int]):
+    """How many sessions stand on the node: legs of calls, whatever endpoint they came by.
+
+    By the core's own count (mod_commands.c, status_function); `show channels` comes from its database,
+    which is written a moment later, or not at all where that is turned off.
+    """
+
+    @property
+    def line(self) -> str:
+        """The line."""
+        return "status"
+
+    def read(self, reply: str) -> int:
+        """The number."""
+        found = _SESSIONS.search(reply)
+        if found is None:
+            raise self._failed(reply)
+        return int(found[1])
 
 
 @dataclass(frozen=True, slots=True)

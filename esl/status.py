@@ -85,12 +85,13 @@ class ProfileStatus:
 
 @dataclass(frozen=True, slots=True)
 class ProfileSummary:
-    """A profile in the list: ``state`` is RUNNING or DOWN, without the count of calls behind it."""
+    """A profile in the list: ``state`` is RUNNING or DOWN; ``calls`` how many sessions use it."""
 
     name: str
     state: str
     running: bool
     url: str
+    calls: int = 0
 
 
 def read_gateways(text: str) -> tuple[GatewayStatus, ...]:
@@ -136,9 +137,15 @@ def read_profiles(text: str) -> tuple[ProfileSummary, ...]:
     found = []
     for element in root.iterchildren("profile"):
         fields = _fields(element)
-        state = _required(fields, "state").partition(" (")[0]
+        state, _, calls = _required(fields, "state").partition(" (")
         found.append(
-            ProfileSummary(_required(fields, "name"), state, state == "RUNNING", fields.get("data", ""))
+            ProfileSummary(
+                _required(fields, "name"),
+                state,
+                state == "RUNNING",
+                fields.get("data", ""),
+                _number({"state": calls.removesuffix(")")}, "state") if calls else 0,
+            )
         )
     if len(found) != text.count("<profile>"):
         raise Unreadable(f"{text.count('<profile>')} profiles announced, {len(found)} readable")

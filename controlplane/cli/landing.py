@@ -75,7 +75,7 @@ def _outcome(node: str, status: Json | None, revision: int, *, late: bool) -> Js
     if not states and status["applied_revision"] >= revision:
         return {"node": node, "ok": True, "applied_revision": status["applied_revision"]}
     if "stalled" in states or not states or late:
-        state = "awaiting_restart" if not states and status["held"] else next(iter(states), "failed")
+        state = "held" if not states and status["held"] else next(iter(states), "failed")
         return {"node": node, "ok": False, "state": state, "error": status["why"] or "it was not applied"}
     return None
 

@@ -25,7 +25,7 @@ _BAD = {
     *("FAILED", "FAIL_WAIT", "not found"),
 }
 _SOON = {
-    *("connecting", "degraded", "waiting", "running", "awaiting_restart", "warning", "observing", "unknown"),
+    *("connecting", "degraded", "waiting", "running", "held", "warning", "observing", "unknown"),
 }
 TRUTH = {True: "yes", False: "no", None: "unknown"}
 # Control characters (lines and tabs aside), and those that turn the direction of writing.

@@ -8,7 +8,7 @@ from rich.text import Text
 
 from controlplane.cli.actions import Groups, Nodes
 from controlplane.cli.client import Json, below
-from controlplane.cli.command import Call, command, group
+from controlplane.cli.command import Call, agree, command, group
 from controlplane.cli.failure import Code, Failure
 from controlplane.cli.landing import Reason, Wait, await_nodes
 from controlplane.cli.output import TRUTH, Column, complain, moment, word
@@ -73,6 +73,7 @@ def add(app: typer.Typer) -> None:
     push = group(app, "push", "Pushes under way.")
     command(push, retry)
     command(push, let_through, "now")
+    command(push, let)
 
 
 def nodes(call: Call) -> None:
@@ -130,6 +131,32 @@ def retry(call: Call, number: Annotated[int, typer.Argument(metavar="ID")], wait
 def let_through(call: Call, number: Annotated[int, typer.Argument(metavar="ID")], wait: Wait = None) -> Code:
     """Send a push now that waits for a change window."""
     return _tried(call, number, "let-through", "goes out now to", wait)
+
+
+def let(
+    call: Call,
+    node: Annotated[str, typer.Argument(metavar="NODE")],
+    what: Annotated[
+        list[str] | None, typer.Argument(metavar="WHAT", help="Such as profile/internal; nothing: all.")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    wait: Wait = None,
+) -> Code:
+    """Have done what is held on a node because it would drop calls: they are dropped.
+
+    That is asked about first.
+    """
+    held = call.client.get(below("nodes", node, "status"))["held"]
+    chosen = [name for name in what or held if name in held]
+    told = "; ".join(f"{name}: {held[name]}" for name in chosen) or "nothing of that is held"
+    agree(f"on {node}, {told}", "Let it through?", "nothing is let through", yes=yes)
+    found = call.client.send("POST", below("nodes", node, "let"), {"what": what or []})
+    if call.out.as_json:
+        (call.out.document if wait is None else call.out.item)(found)
+    else:
+        call.out.say(f"let through on {node}: {', '.join(found['let'])}")
+    revision = call.client.get(below("nodes", node, "status"))["desired_revision"]
+    return Code.DONE if wait is None else await_nodes(call, [node], revision, wait)
 
 
 def findings(

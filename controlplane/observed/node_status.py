@@ -71,7 +71,7 @@ class NodeStatus:
     `desired_revision`: the last one that concerned it; `attempted_revision`: the one that the last push
     went by; `applied_revision`: up to which everything was seen on it. `observed_at`: when it was last
     read whole. `in_sync` is None when that cannot be told: `why` says so in a sentence. `held`: what
-    waits for a restart, and why. `answered_at`: when it last showed that it can fetch from us, and
+    is held back, and why. `answered_at`: when it last showed that it can fetch from us, and
     `round_trip`: how many seconds that took.
     """
 
@@ -237,7 +237,7 @@ def _in_sync(
         return False, _on_its_way(link, push)
     if held:
         what, reason = next(iter(sorted(held.items())))
-        return False, f"{what} waits for a restart: {reason}"
+        return False, f"{what} is held: {reason}"
     if drifting:
         return False, drifting[0]
     if link is None or link.state is not LinkState.UP:

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from controlplane.logs import about
 from controlplane.push import findings, queue
 from controlplane.push.batch import Batch
+from controlplane.push.kept import KEPT, kept
 from controlplane.push.pace import Pace
 from controlplane.push.policy import PushPolicy
 from controlplane.push.queue import Ended, State, Taken
@@ -209,6 +210,8 @@ class Dispatcher:
             queue.end(session, ended, now)
             for each in ended:
                 findings.mended(session, each.node, each.gateways, each.profiles, now)
+                if each.applied is not None:
+                    findings.record(session, each.node, KEPT, kept(each.node, each.applied), now)
 
         await self._store.write(work)
 

@@ -1,11 +1,12 @@
 """How a changed configuration document reaches a running node.
 
 Read from the modules of FreeSWITCH 1.11.2: which call fetches the document, and whether anything
-makes the module fetch it again without dropping calls or losing records. What is not known to be
-safe waits for the node's restart.
+makes the module fetch it again without dropping calls or losing records. What does so only while no
+call stands there is held till then, and what is not known to be safe at all waits for the node's restart.
 """
 
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -25,6 +26,7 @@ class How(StrEnum):
     RESCAN = "rescan of a profile"
     RELOAD_XML = "reloadxml"
     RELOAD_MODULE = "reload of its module"
+    RELOAD_DROPPING = "reload of its module, once no call stands there"
     RELOAD_QUEUES = "reload of each queue"
     RESTART = "restart of the node"
 
@@ -62,12 +64,47 @@ WAYS: Mapping[str, Way] = {
     "lcr.conf": Way(How.RELOAD_MODULE, "mod_lcr"),
     "mod_blacklist.conf": Way(How.RELOAD_MODULE, "mod_blacklist"),
     "prefix.conf": Way(How.RELOAD_MODULE, "mod_prefix"),
+    # their applications, codecs and records are in the hands of calls
+    "cdr_csv.conf": Way(How.RELOAD_DROPPING, "mod_cdr_csv"),
+    "format_cdr.conf": Way(How.RELOAD_DROPPING, "mod_format_cdr"),
+    "httapi.conf": Way(How.RELOAD_DROPPING, "mod_httapi"),
+    "http_cache.conf": Way(How.RELOAD_DROPPING, "mod_http_cache"),
+    "json_cdr.conf": Way(How.RELOAD_DROPPING, "mod_json_cdr"),
+    "local_stream.conf": Way(How.RELOAD_DROPPING, "mod_local_stream"),
+    "nibblebill.conf": Way(How.RELOAD_DROPPING, "mod_nibblebill"),
+    "opus.conf": Way(How.RELOAD_DROPPING, "mod_opus"),
+    "shout.conf": Way(How.RELOAD_DROPPING, "mod_shout"),
+    "sndfile.conf": Way(How.RELOAD_DROPPING, "mod_sndfile"),
+    "voicemail.conf": Way(How.RELOAD_DROPPING, "mod_voicemail"),
+    "xml_cdr.conf": Way(How.RELOAD_DROPPING, "mod_xml_cdr"),
     # queues alone; agents, tiers and settings are read at load
     _CALLCENTER: Way(How.RELOAD_QUEUES, "mod_callcenter"),
 }
 """Every document that has a way; all others wait for a restart."""
 
-_WAITS = Way(How.RESTART)
+_CORE = frozenset(
+    {
+        # read by the core while it starts (switch_core.c, switch_loadable_module.c, switch_msrp.c, ...)
+        "acl.conf",
+        "modules.conf",
+        "msrp.conf",
+        "post_load_modules.conf",
+        "post_load_switch.conf",
+        "pre_load_modules.conf",
+        "speex.conf",
+        "switch.conf",
+        "vpx.conf",
+    }
+)
+NAMED: Mapping[str, str] = {
+    "avcodec.conf": "mod_av",
+    "avformat.conf": "mod_av",
+    "extensions.conf": "mod_dialplan_asterisk",
+    "fax.conf": "mod_spandsp",
+    "python.conf": "mod_python3",
+}
+"""Documents whose module has another name."""
+_BY_NAME = re.compile(r"(?:mod_)?([\w\-]+)\.conf", re.ASCII)
 
 REST = "/rest"
 """Of callcenter.conf, what is no queue is known apart, under its name with this behind it."""
@@ -75,7 +112,16 @@ REST = "/rest"
 
 def way(name: str) -> Way:
     """How a document of that name reaches a running node."""
-    return WAYS.get(name.lower(), _WAITS)
+    name = name.lower()
+    return WAYS.get(name) or Way(How.RESTART, _reader(name))
+
+
+def _reader(name: str) -> str | None:
+    """The module that reads a document: by custom mod_foo reads foo.conf; None: the core does."""
+    if name in _CORE:
+        return None
+    named = _BY_NAME.fullmatch(name)
+    return NAMED.get(name) or (f"mod_{named[1]}" if named is not None else None)
 
 
 def wanted(document: Document) -> WantedDocument:

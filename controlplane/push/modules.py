@@ -9,20 +9,10 @@ from collections.abc import Mapping
 from lxml import etree
 
 from controlplane.desired.catalog import NodeView
-from controlplane.push.documents import put_in, way
+from controlplane.push.documents import NAMED, WAYS, put_in
 
 _SOFIA = "mod_sofia"
 _LISTS = ("modules.conf", "post_load_modules.conf")
-
-_OTHERWISE: Mapping[str, str] = {
-    "avcodec.conf": "mod_av",
-    "avformat.conf": "mod_av",
-    "conference_layouts.conf": "mod_conference",
-    "extensions.conf": "mod_dialplan_asterisk",
-    "fax.conf": "mod_spandsp",
-    "ivr.conf": "mod_dptools",
-    "python.conf": "mod_python3",
-}
 
 _ALIKE = (
     "alsa amqp amr amrwb cdr_csv cdr_pg_csv cdr_sqlite codec2 conference console db"
@@ -37,10 +27,10 @@ _ALIKE = (
 def reader_of(document: str) -> str | None:
     """The module that reads a document; None: the core does, or nobody that is known."""
     name = document.lower()
-    if (module := way(name).module) is not None:
-        return module
-    stem = name.removesuffix(".conf")
-    return f"mod_{stem}" if stem in _ALIKE.split() else _OTHERWISE.get(name)
+    stem, known = name.removesuffix(".conf"), WAYS.get(name)
+    if known is not None:
+        return known.module
+    return f"mod_{stem}" if stem in _ALIKE.split() else NAMED.get(name)
 
 
 def loaded_by(view: NodeView) -> Mapping[str, str] | None:

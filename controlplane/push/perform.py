@@ -9,10 +9,11 @@ from controlplane.push.errors import NotReady, NotSeen
 from controlplane.push.plan import Act, Step
 from controlplane.push.policy import PushPolicy
 from controlplane.push.ports import Nodes
+from controlplane.push.receipts import Stage, writing
 from controlplane.push.touches import CacheKey
 from controlplane.push.watch import Ear, Watch
 from esl.commands import Command
-from esl.errors import EventSocketError, UnknownProfile
+from esl.errors import CommandFailed, EventSocketError, UnknownProfile
 from esl.link import NodeEvent
 from esl.queries import GatewayStatuses, ProfileStatusOf, StoppingProfiles
 
@@ -24,12 +25,16 @@ _TOLD = 200
 
 @dataclass(slots=True)
 class Report:
-    """What was done so far. `flushed`: owed no more; while `provisional`, flushes do not count."""
+    """What was done so far. `flushed`: owed no more; while `provisional`, flushes do not count.
+
+    `receipts`: what was done once and for all, and under which token the node remembers it.
+    """
 
     steps: list[dict[str, Any]] = field(default_factory=list)
     flushed: set[CacheKey] = field(default_factory=set)
     flushed_all: bool = False
     provisional: bool = False
+    receipts: dict[str, str] = field(default_factory=dict)
 
     def add(self, step: Step, outcome: object) -> None:
         """Note a step's outcome, in the node's words when it failed."""
@@ -82,6 +87,10 @@ class Performer:
                     await self._stop(step)
                 case Act.START_PROFILE:
                     await self._start(step)
+                case Act.RESTART_PROFILE:
+                    await self._restart(step)
+                case Act.RELOAD_MODULE:
+                    await self._once(step)
                 case _:
                     await self._one(step)
 
@@ -135,18 +144,52 @@ class Performer:
             await self._one(step)
             await self._profile(ear, step.target, up=True)
 
-    async def _profile(self, ear: Ear, name: str, *, up: bool) -> None:
+    async def _restart(self, step: Step) -> None:
+        """From its reply on the profile is found no more, till it is up anew (mod_sofia.c:3783)."""
+        with self._watch.listening(self._node) as ear:
+            await self._once(step)
+            await self._profile(ear, step.target, up=True, within=self._policy.restart_timeout)
+
+    async def _profile(self, ear: Ear, name: str, *, up: bool, within: float | None = None) -> None:
         clock = asyncio.get_running_loop()
-        until = clock.time() + self._policy.up_timeout
+        within = within or self._policy.up_timeout
+        until = clock.time() + within
         delay = 0.05
         while (await self._nodes.run(self._node, ProfileStatusOf(name)) is not None) is not up:
             if clock.time() >= until:
                 state = "up" if up else "down"
-                raise NotSeen(f"profile {name} is not {state} after {self._policy.up_timeout:g} s")
+                raise NotSeen(f"profile {name} is not {state} after {within:g} s")
             event = await ear.next(delay)
             if up and event is not None and _failed(event, name):
-                raise NotSeen(f"profile {name} did not start: the node reports FAILURE, as for a taken port")
+                said = event.headers.get("failure_message", "no reason")
+                why = f"the node says FAILURE, {said!r}, as for a port that is taken"
+                raise NotSeen(f"profile {name} did not start: {why}")
             delay = min(delay * 2, 1.0)
+
+    async def _once(self, step: Step) -> None:
+        """Do a step so that whoever comes after us finds on the node whether it was done.
+
+        A reload goes on without us once it was taken: its receipt is written right behind the command,
+        on the same connection, and not only when it is through.
+        """
+        if step.receipt is None:
+            raise ValueError(f"{step.act} without a receipt")
+        what, token = step.receipt.what, step.receipt.token()
+        await self._nodes.run(self._node, writing(what, token, Stage.BEGUN))
+        done = writing(what, token, Stage.DONE)
+        try:
+            if step.act is Act.RELOAD_MODULE:
+                both = self._one(step), self._nodes.run(self._node, done)
+                for outcome in await asyncio.gather(*both, return_exceptions=True):
+                    if isinstance(outcome, BaseException):
+                        raise outcome
+            else:
+                await self._one(step)
+                await self._nodes.run(self._node, done)
+        except CommandFailed:
+            await self._nodes.run(self._node, writing(what, token, Stage.FAILED))
+            raise
+        self._report.receipts[what] = token
 
     async def _one(self, step: Step) -> None:
         try:

@@ -1,7 +1,8 @@
 """What to do on one node, and why: from what changed, what is wanted, and what was seen. Pure.
 
 The order of the steps: flushes first, for they need nothing; then what goes; then what comes.
-Nothing here restarts a profile or a node: what only that would bring is held.
+What would drop calls is held till none stand in its way, or till the operator lets it through; what
+only a restart of the node would bring is held till somebody does that.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,19 +11,24 @@ from enum import StrEnum
 from typing import Any
 
 from controlplane.observed.drift import Kind, of_gateway
-from controlplane.observed.values import Seen, Wanted, WantedDocument
-from controlplane.push import settings
+from controlplane.observed.values import Seen, Wanted, WantedDocument, WantedProfile
+from controlplane.push import receipts, settings
 from controlplane.push.acls import refused_by
 from controlplane.push.applied import Applied, acl_digest
 from controlplane.push.documents import REST, How, way
+from controlplane.push.held import Held, Wait
+from controlplane.push.receipts import Receipt, Stage
 from controlplane.push.touches import CacheKey, Touches
+from controlplane.push.traffic import MODULE, PROFILE, Traffic
 from esl.commands import (
     CallcenterQueueReload,
     Command,
     FlushAll,
     FlushUser,
     KillGateway,
+    LoadModule,
     ProfileRescan,
+    ProfileRestart,
     ProfileStart,
     ProfileStop,
     ReloadAcl,
@@ -38,6 +44,7 @@ class Act(StrEnum):
 
     FLUSH = "flush"
     STOP_PROFILE = "stop-profile"
+    RESTART_PROFILE = "restart-profile"
     KILL_GATEWAY = "kill-gateway"
     START_PROFILE = "start-profile"
     RESCAN = "rescan"
@@ -45,35 +52,39 @@ class Act(StrEnum):
     RELOAD_ACL = "reload-acl"
     RELOAD_XML = "reload-xml"
     RELOAD_MODULE = "reload-module"
+    LOAD_MODULE = "load-module"
     RELOAD_QUEUE = "reload-queue"
 
 
 _RELOADS_XML = frozenset(
-    {Act.STOP_PROFILE, Act.START_PROFILE, Act.RESCAN, Act.START_GATEWAY, Act.RELOAD_ACL, Act.RELOAD_MODULE}
+    {
+        Act.STOP_PROFILE,
+        Act.RESTART_PROFILE,
+        Act.START_PROFILE,
+        Act.RESCAN,
+        Act.START_GATEWAY,
+        Act.RELOAD_ACL,
+        Act.RELOAD_MODULE,
+        Act.LOAD_MODULE,
+    }
 )
 """Acts that fire RELOADXML on their own."""
 
 
-class Wait(StrEnum):
-    """For what something is held back."""
-
-    RESTART = "restart"
-    """Of the profile or the node; nobody does it silently."""
-    READY = "ready"
-    """Something else on the node has to be in order first."""
-    GUARD = "guard"
-    """It would do harm, and is not done."""
-
-
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One command for the node. `target`: the profile, gateway, list or user that it is about."""
+    """One command for the node. `target`: the profile, gateway, list or user that it is about.
+
+    `drops_calls`: it ends those that stand on what it is about. `receipt`: it must not be done twice.
+    """
 
     act: Act
     target: str
     command: Command[Any]
     reason: str
     flushed: CacheKey | None = None
+    drops_calls: bool = False
+    receipt: Receipt | None = None
 
     @property
     def harmless(self) -> bool:
@@ -86,19 +97,13 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
-    """What is not done. `what`: such as `profile/internal`, as the applied state names it."""
-
-    wait: Wait
-    what: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
 class Plan:
     """Steps in their order, what is held, and what has to be seen on the node afterwards.
 
-    A gateway or profile that is to be seen and is not wanted is to be seen gone.
+    A gateway or profile that is to be seen and is not wanted is to be seen gone. `done`: what by the
+    node's receipts was done before, for what is wanted now, and the receipts' tokens; `read`: documents
+    that came with it. `unread`: documents that nobody on the node
+    reads, and why. `asks`: of what the traffic has to be known for the plan to be whole.
     """
 
     steps: tuple[Step, ...] = ()
@@ -107,23 +112,46 @@ class Plan:
     profiles: frozenset[str] = frozenset()
     acls: frozenset[str] = frozenset()
     documents: frozenset[str] = frozenset()
+    done: Mapping[str, str] = field(default_factory=dict)
+    read: frozenset[str] = frozenset()
+    unread: Mapping[str, str] = field(default_factory=dict)
+    asks: frozenset[str] = frozenset()
 
     def described(self) -> dict[str, Any]:
         """For operators: commands and reasons."""
         return {
             "steps": [
-                {"act": step.act.value, "command": step.command.shown, "reason": step.reason}
+                {
+                    "act": step.act.value,
+                    "command": step.command.shown,
+                    "reason": step.reason,
+                    "drops_calls": step.drops_calls,
+                }
                 for step in self.steps
             ],
             "held": [
-                {"for": held.wait.value, "what": held.what, "reason": held.reason} for held in self.held
+                {"for": held.wait.value, "what": held.what, "reason": held.reason, "command": held.command}
+                for held in self.held
             ],
         }
 
 
-def plan(touches: Touches, wanted: Wanted, seen: Seen, applied: Applied, own_address: str | None) -> Plan:
-    """Decide. `own_address`: the one at which the node sees us, None when it is not known."""
-    planning = _Planning(touches, wanted, seen, applied)
+def plan(
+    touches: Touches,
+    wanted: Wanted,
+    seen: Seen,
+    applied: Applied,
+    own_address: str | None,
+    traffic: Traffic | None = None,
+    *,
+    when_idle: bool = True,
+) -> Plan:
+    """Decide. `own_address`: the one at which the node sees us, None when it is not known.
+
+    `traffic`: None when it was not asked for; what depends on it is held then, and stands in `asks`.
+    `when_idle`: what would drop calls goes by itself once there are none.
+    """
+    planning = _Planning(touches, wanted, seen, applied, traffic, when_idle)
     planning.flushes()
     planning.profiles()
     planning.gateways()
@@ -140,9 +168,12 @@ class _Planning:
     wanted: Wanted
     seen: Seen
     applied: Applied
+    traffic: Traffic | None
+    when_idle: bool
     flushing: list[Step] = field(default_factory=list)
     stops: list[Step] = field(default_factory=list)
     kills: list[Step] = field(default_factory=list)
+    restarts: dict[str, Step] = field(default_factory=dict)
     starts: dict[str, Step] = field(default_factory=dict)
     rescans: dict[str, list[str]] = field(default_factory=dict)
     adds: dict[str, list[tuple[str, bool, str]]] = field(default_factory=dict)
@@ -153,6 +184,11 @@ class _Planning:
     see_acls: set[str] = field(default_factory=set)
     see_documents: set[str] = field(default_factory=set)
     reload_xml: list[str] = field(default_factory=list)
+    modules: dict[str, list[str]] = field(default_factory=dict)
+    done: dict[str, str] = field(default_factory=dict)
+    read: set[str] = field(default_factory=set)
+    unread: dict[str, str] = field(default_factory=dict)
+    asks: set[str] = field(default_factory=set)
 
     def flushes(self) -> None:
         if self.touches.flush_all:
@@ -178,10 +214,10 @@ class _Planning:
             should = self.wanted.profiles.get(name)
             runs = self.runs(name)
             if should is None:
-                if runs:
-                    step = Step(Act.STOP_PROFILE, name, ProfileStop(name), "desired no more")
-                    self.stops.append(step)
-                self.see_profiles.add(name)
+                step = Step(Act.STOP_PROFILE, name, ProfileStop(name), "desired no more", drops_calls=True)
+                if not runs or self._goes(step, f"{PROFILE}{name}"):
+                    self.see_profiles.add(name)
+                    self.stops += [step] if runs else []
                 continue
             if not runs:
                 self.starts[name] = Step(Act.START_PROFILE, name, ProfileStart(name), "does not run")
@@ -191,20 +227,61 @@ class _Planning:
             if baseline is None:
                 self.rescan(name, "it is not known with which settings it runs")
                 continue
+            waiting = settings.needs_restart(baseline, should)
+            if waiting and self._restarts(should, waiting):
+                continue
             if settings.needs_rescan(baseline, should):
                 self.rescan(name, "its settings changed")
-            waiting = settings.needs_restart(baseline, should)
-            if waiting:
-                reason = f"only a restart of the profile takes over {', '.join(waiting)}"
-                self.held.append(Held(Wait.RESTART, f"profile/{name}", reason))
+
+    def _restarts(self, should: WantedProfile, waiting: Sequence[str]) -> bool:
+        """Whether it is restarted now, or was already: then it has read all of its settings."""
+        what = f"{PROFILE}{should.name}"
+        step = Step(
+            Act.RESTART_PROFILE,
+            should.name,
+            ProfileRestart(should.name),
+            f"only a restart of the profile takes over {', '.join(waiting)}",
+            drops_calls=True,
+            receipt=Receipt.of(what, settings.in_force(should)),
+        )
+        if self._goes(step, what):
+            self.restarts[should.name] = step
+            self.see_profiles.add(should.name)
+        elif what in self.done:
+            self.see_profiles.add(should.name)
+        return should.name in self.restarts or what in self.done
+
+    def _goes(self, step: Step, what: str) -> bool:
+        """Whether a step may be done now; else it is held, or was done before."""
+        stage = Stage.NEVER
+        self.asks.add(what)
+        if self.traffic is not None and step.receipt is not None:
+            said = self.traffic.receipts.get(what)
+            stage = step.receipt.stage(said, self.applied.receipts.get(what))
+            if stage is Stage.DONE:
+                self.done[what] = receipts.read(said)[0]
+                return False
+        if what in self.touches.let or not step.drops_calls:
+            return self.traffic is not None
+        if stage is Stage.BEGUN:
+            wait, why = Wait.WORD, "it was begun before, and whether it was done is not known"
+        elif self.traffic is None or not self.when_idle:
+            wait, why = Wait.WORD if not self.when_idle else Wait.CALLS, "it would drop calls"
+        elif calls := self.traffic.calls(what):
+            wait, why = Wait.CALLS, f"it would drop {calls} {'leg' if calls == 1 else 'legs'} of calls"
+        else:
+            return True
+        self.held.append(Held(wait, what, f"{step.reason}; {why}", step.command.shown))
+        return False
 
     def gateways(self) -> None:
         names = set(self.touches.gateways)
         # A profile starts with all its gateways: a namesake on another one would be there twice.
-        names |= {each.name for each in self.wanted.gateways.values() if each.profile in self.starts}
+        fresh = self.starts.keys() | self.restarts.keys()
+        names |= {each.name for each in self.wanted.gateways.values() if each.profile in fresh}
         if self.touches.everything:
             names |= self.wanted.gateways.keys() | self.seen.gateways.keys()
-        stopping = {step.target for step in self.stops}
+        going = {step.target for step in self.stops} | self.restarts.keys()
         for name in sorted(names):
             should, runs = self.wanted.gateways.get(name), self.seen.gateways.get(name)
             if should is None and (runs is None or runs.fingerprint is None):
@@ -213,16 +290,16 @@ class _Planning:
             differs = of_gateway(should, runs)
             if differs is None:
                 continue
-            if should is not None and should.profile not in self.starts and not self.runs(should.profile):
+            if should is not None and should.profile not in fresh and not self.runs(should.profile):
                 reason = f"profile {should.profile} does not run"
                 self.held.append(Held(Wait.READY, f"gateway/{name}", reason))
                 self.see_gateways.discard(name)
                 continue
-            if runs is not None and runs.profile not in stopping:
+            if runs is not None and runs.profile not in going:
                 self.kills.append(
                     Step(Act.KILL_GATEWAY, name, KillGateway(runs.profile, name), differs.reason)
                 )
-            if should is not None and should.profile not in self.starts:
+            if should is not None and should.profile not in fresh:
                 reason = differs.reason if differs.kind is Kind.MISSING else "to run as desired"
                 self.adds.setdefault(should.profile, []).append((name, should.by_user, reason))
 
@@ -255,11 +332,48 @@ class _Planning:
             if by.how is How.NOTHING or (should is None and known is None and self.touches.everything):
                 continue
             if by.module is not None and not self.seen.modules.get(by.module, False):
-                continue  # nobody reads it now; who loads the module later fetches it then
+                if not self._loads(by.module, name) and should is not None:
+                    # Who loads the module later fetches it then.
+                    self.unread[name] = f"nobody on the node reads it: {by.module} is not loaded"
+                continue
             if by.how is How.RELOAD_QUEUES and should is not None:
                 self._queues(should)
             elif should is None or should.digest != known:
                 self._document(name, by.how, by.module)
+        for module, changed in sorted(self.modules.items()):
+            self._reload(module, changed)
+
+    def _loads(self, module: str, name: str) -> bool:
+        """Whether it was our own reload that left the module unloaded: the node keeps the receipt."""
+        if way(name).how not in (How.RELOAD_MODULE, How.RELOAD_DROPPING):
+            return False
+        what = f"{MODULE}{module}"
+        self.asks.add(what)
+        token, _ = receipts.read(self.traffic.receipts.get(what) if self.traffic is not None else None)
+        if not token or token == self.applied.receipts.get(what):
+            return False
+        self.done[what] = token
+        if not any(step.target == module for step in self.reloads):
+            reason = "a reload of ours left it unloaded"
+            self.reloads.append(Step(Act.LOAD_MODULE, module, LoadModule(module), reason))
+        self.see_documents.add(name)
+        return True
+
+    def _reload(self, module: str, names: Sequence[str]) -> None:
+        what, wants = f"{MODULE}{module}", self.wanted.documents
+        step = Step(
+            Act.RELOAD_MODULE,
+            module,
+            ReloadModule(module),
+            f"{', '.join(names)} changed",
+            drops_calls=any(way(name).how is not How.RELOAD_MODULE for name in names),
+            receipt=Receipt.of(what, {name: wants[name].digest if name in wants else "" for name in names}),
+        )
+        if self._goes(step, what):
+            self.reloads.append(step)
+            self.see_documents |= set(names)
+        elif what in self.done:
+            self.read |= set(names)
 
     def _document(self, name: str, how: How, module: str | None) -> None:
         reason = f"{name} changed"
@@ -267,16 +381,15 @@ class _Planning:
             profile = self._any_profile()
             if profile is not None:
                 self.rescan(profile, reason)
-            if profile is not None or self.starts:
+            if profile is not None or self.starts or self.restarts:
                 self.see_documents.add(name)
         elif how is How.RELOAD_XML:
             self.reload_xml.append(name)
             self.see_documents.add(name)
-        elif how is How.RELOAD_MODULE and module is not None:
-            self.reloads.append(Step(Act.RELOAD_MODULE, module, ReloadModule(module), reason))
-            self.see_documents.add(name)
+        elif how in (How.RELOAD_MODULE, How.RELOAD_DROPPING) and module is not None:
+            self.modules.setdefault(module, []).append(name)
         else:
-            what = "nothing makes a running node fetch it again safely"
+            what = "only a restart of the node takes it over"
             self.held.append(Held(Wait.RESTART, f"document/{name}", what))
 
     def _queues(self, should: WantedDocument) -> None:
@@ -297,7 +410,8 @@ class _Planning:
             self.held.append(Held(Wait.RESTART, f"document/{name}{REST}", what))
 
     def plan(self) -> Plan:
-        steps: list[Step] = [*self.flushing, *self.stops, *self.kills, *self.starts.values()]
+        steps: list[Step] = [*self.flushing, *self.stops, *self.kills]
+        steps += [*self.restarts.values(), *self.starts.values()]
         for profile in sorted(self.adds.keys() | self.rescans.keys()):
             steps += self._fetching(profile, self.adds.get(profile, ()))
         steps += self.reloads
@@ -311,6 +425,10 @@ class _Planning:
             frozenset(self.see_profiles),
             frozenset(self.see_acls),
             frozenset(self.see_documents),
+            self.done,
+            frozenset(self.read),
+            self.unread,
+            frozenset(self.asks) if self.traffic is None else frozenset(),
         )
 
     def _fetching(self, profile: str, adds: Sequence[tuple[str, bool, str]]) -> list[Step]:
@@ -334,9 +452,9 @@ class _Planning:
     def _any_profile(self) -> str | None:
         """One that is rescanned anyway, else one that runs: a rescan of any reads the global settings.
 
-        So does a start.
+        So does a start, and a restart.
         """
-        if self.starts:
+        if self.starts or self.restarts:
             return None
         if self.rescans:
             return min(self.rescans)

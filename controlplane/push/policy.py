@@ -51,6 +51,12 @@ class PushPolicy:
     """After so long without word of it the node is asked."""
     up_timeout: float = 20.0
     """For a profile to come up: a taken port shows itself after 10 s."""
+    restart_timeout: float = 45.0
+    """For a profile to be up again: while it goes down it waits for its calls (sofia.c:3481)."""
+    when_idle: bool = True
+    """What would drop calls goes by itself once there are none."""
+    idle_poll: float = 10.0
+    """How often nodes on which something is held are asked for their calls."""
     seen_timeout: float = 5.0
     """For the effect of a command to show."""
     probe_timeout: float = 10.0

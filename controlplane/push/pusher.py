@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from sqlalchemy import select
@@ -16,11 +16,13 @@ from controlplane.desired.revisions import Revision
 from controlplane.desired.values import Key, NodeMode, Noun, Scope
 from controlplane.observed.node_status import NodeStatus
 from controlplane.push import queue
+from controlplane.push.applied import Applied
 from controlplane.push.batch import Batch
 from controlplane.push.boot import SinceBoot
 from controlplane.push.dispatcher import Dispatcher
 from controlplane.push.errors import UnknownNode
 from controlplane.push.homecoming import Homecoming
+from controlplane.push.idle import Idle, touching
 from controlplane.push.plan import Plan
 from controlplane.push.policy import Backoff, PushPolicy
 from controlplane.push.ports import Answers, Nodes, Wants
@@ -92,6 +94,7 @@ class Pusher:
         self._up: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._started = False
+        self._idle = Idle(nodes, self._up_and_ours, self._run_idle, self.policy)
         self._homecoming = Homecoming(
             nodes,
             answers,
@@ -114,15 +117,19 @@ class Pusher:
         kept = await self._store.read(queue.states)
         self._cores = {name: state.core_uuid for name, state in kept.items()}
         await self._suspensions.load()
+        for name, state in kept.items():
+            self._idle.learn(name, Applied.from_json(state.applied))
         await self._dispatcher.start()
         self._statuses.start()
         self._started = True
         for node in list(self._up):
             self._homecoming.look(node)
+        self._idle.start()
 
     async def stop(self, timeout: float = 5.0) -> None:  # noqa: ASYNC109  # the bound is the promise
         """Begin nothing more; pushes under way finish, or go back to the queue after the time given."""
         self._started = False
+        await self._idle.stop()
         await self._homecoming.stop()
         await self._dispatcher.stop(timeout)
         for task in tuple(self._tasks):
@@ -192,6 +199,20 @@ class Pusher:
             await self._enqueueing.add(_Asked(touched, reason, patient))
             self._dispatcher.notify(touched, patient=patient is not None)
             self.changed(touched)
+
+    async def let(self, node: str, whats: Collection[str] = ()) -> Collection[str]:
+        """Let through what is held on the node for its calls' sake: these, or all; gives which that is.
+
+        Returns once it is in the queue. Raises StoreError.
+        """
+        kept = await self._store.read(lambda session: queue.states(session, [node]))
+        applied = Applied.from_json(kept[node].applied) if node in kept else Applied()
+        held = {what for what, each in applied.held.items() if each.wait.can_be_let}
+        let = held.intersection(whats) if whats else held
+        if let:
+            touches = replace(touching(let, self._documents(node, applied)), let=frozenset(let))
+            await self.enqueue({node: touches}, f"let through: {', '.join(sorted(let))}")
+        return let
 
     async def plan_for(self, node: str, touches: Touches = EVERYTHING) -> Plan:
         """What would be done to bring the node, or these of its parts, to where they should be; only asks it.
@@ -316,10 +337,20 @@ class Pusher:
             self._soon({node: EVERYTHING}, reason)
         self._dispatcher.wake(node)
 
+    def _documents(self, node: str, applied: Applied) -> Collection[str]:
+        """Names of those that the node is told, or was."""
+        return self._catalog().view(node).documents.keys() | applied.documents.keys()
+
+    async def _run_idle(self, node: str, whats: Collection[str], applied: Applied) -> None:
+        touches = touching(whats, self._documents(node, applied))
+        await self._try_enqueue({node: touches}, f"no call stands in the way: {', '.join(sorted(whats))}")
+
     def _ended(self, ended: Ended) -> None:
         self.changed((ended.node,))
         if ended.core_uuid is not None:
             self._cores[ended.node] = ended.core_uuid
+        if ended.applied is not None:
+            self._idle.learn(ended.node, Applied.from_json(ended.applied))
 
     def _soon(self, touched: Mapping[str, Touches], reason: str) -> None:
         """Enqueue from a callback."""

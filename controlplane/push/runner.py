@@ -13,8 +13,9 @@ from controlplane.observed.values import Seen, Wanted
 from controlplane.push.applied import Applied
 from controlplane.push.boot import SinceBoot, since_start, with_restarted
 from controlplane.push.errors import NotReady, PushError, Refused, UnknownNode
+from controlplane.push.held import Wait
 from controlplane.push.perform import Performer, Report
-from controlplane.push.plan import Act, Plan, Wait, plan, to_read
+from controlplane.push.plan import Act, Plan, plan, to_read
 from controlplane.push.policy import Backoff, PushPolicy, Verdict, judge
 from controlplane.push.ports import Answers, Nodes, Wants
 from controlplane.push.probe import prepare
@@ -22,6 +23,7 @@ from controlplane.push.progress import afterwards
 from controlplane.push.proving import Prover
 from controlplane.push.queue import Ended, NodeState, State, Taken
 from controlplane.push.touches import EVERYTHING, Touches
+from controlplane.push.traffic import ask
 from controlplane.push.verify import Verifier, lookups
 from controlplane.push.watch import Watch
 from controlplane.store.errors import StoreError
@@ -29,6 +31,8 @@ from esl.errors import EventSocketError, NotConnected
 from esl.link import Link, LinkState
 
 log = logging.getLogger(__name__)
+
+_STARTS = (Act.START_PROFILE, Act.RESTART_PROFILE)
 
 
 @dataclass(slots=True)
@@ -48,10 +52,11 @@ class _Run:
     settled: bool = False
 
     def left(self) -> Touches:
-        """What is still owed: all but the flushes that were done."""
+        """What is still owed: all but the flushes that were done, and what was let through and is done."""
+        left = replace(self.touches, let=self.touches.let - self.report.receipts.keys())
         if self.report.flushed_all:
-            return replace(self.touches, flushes=frozenset(), flush_all=False)
-        return replace(self.touches, flushes=self.touches.flushes - self.report.flushed)
+            return replace(left, flushes=frozenset(), flush_all=False)
+        return replace(left, flushes=left.flushes - self.report.flushed)
 
     def detail(self) -> dict[str, Any]:
         """For operators."""
@@ -107,7 +112,7 @@ class Runner:
         finally:
             self._starting.pop(push.node, None)
         self._delays.pop(push.node, None)
-        state = State.AWAITING_RESTART if reason else State.APPLIED
+        state = State.HELD if reason else State.APPLIED
         return self._ended(run, taken, state, reason)
 
     async def plan(self, node: str, touches: Touches, kept: NodeState) -> Plan:
@@ -120,7 +125,8 @@ class Runner:
                 wanted, self._answers.ledger, self._since_boot(node), touches, wanted.revision
             )
         seen = await self._read(touches, wanted, applied)
-        return plan(touches, wanted, seen, applied, link.own_address if link is not None else None)
+        own_address = link.own_address if link is not None else None
+        return await self._plan(touches, wanted, seen, applied, own_address)
 
     def starting(self, node: str) -> Collection[str]:
         """The profiles that the push under way on the node starts."""
@@ -146,7 +152,8 @@ class Runner:
         seen = await self._read(run.touches, wanted, run.applied)
         if run.touches.everything:
             run.read_whole = seen.at
-        run.plan = planned = plan(run.touches, wanted, seen, run.applied, link.own_address)
+        planned = await self._plan(run.touches, wanted, seen, run.applied, link.own_address)
+        run.plan = planned
         if planned.steps:
             # Before the first is sent: were we killed then, this is all that tells of them.
             log.debug("planned", extra={"commands": [step.command.shown for step in planned.steps]})
@@ -197,6 +204,17 @@ class Runner:
             detail=run.detail(),
         )
 
+    async def _plan(
+        self, touches: Touches, wanted: Wanted, seen: Seen, applied: Applied, own_address: str | None
+    ) -> Plan:
+        """Ask what stands in the way only where that matters."""
+        planned = plan(touches, wanted, seen, applied, own_address)
+        if not planned.asks:
+            return planned
+        traffic = await ask(self._nodes, wanted.node, planned.asks)
+        idle = self._policy.when_idle
+        return plan(touches, wanted, seen, applied, own_address, traffic, when_idle=idle)
+
     async def _do(self, run: _Run, wanted: Wanted, planned: Plan) -> None:
         """Run the steps and see their effects."""
         node, ledger, under_way = wanted.node, self._answers.ledger, self._answers.under_way
@@ -206,13 +224,14 @@ class Runner:
         if not all(step.harmless for step in planned.steps):
             await self._prove(node)
             await prepare(self._answers, node, lookups(planned, wanted))
-        self._starting[node] = {step.target for step in planned.steps if step.act is Act.START_PROFILE}
+        self._starting[node] = {step.target for step in planned.steps if step.act in _STARTS}
         verifier = Verifier(self._nodes, ledger, self._policy, wanted, planned, ledger.mark())
         with self._watch.listening(node) as ear:
             await performer.run(planned.steps)
             await verifier.fetched(ear)
             # From here on it is known, be something else amiss: no module is reloaded twice for it.
-            run.applied, run.settled = afterwards(run.applied, run.touches, wanted, planned), True
+            run.applied = afterwards(run.applied, run.touches, wanted, planned, run.report.receipts)
+            run.settled = True
             await verifier.shows(ear)
         if run.report.provisional and any(step.act is Act.FLUSH for step in planned.steps):
             # An answer older than the revision may have been stored after the flush.
@@ -256,7 +275,7 @@ class Runner:
 
     def _ended(self, run: _Run, taken: Taken, state: State, reason: str) -> Ended:
         push = taken.push
-        done = state in (State.APPLIED, State.AWAITING_RESTART)
+        done = state in (State.APPLIED, State.HELD)
         revision = run.wanted.revision if run.wanted is not None else 0
         shown = run.plan if done else None
         # A node whose start was not compared to the end is compared again, so its new core is not yet known.

@@ -141,7 +141,7 @@ class Statuses:
                     catalog.revision,
                     _progress(state),
                     pushes.get(name, ()),
-                    Applied.from_json(state.applied).held,
+                    {what: each.reason for what, each in Applied.from_json(state.applied).held.items()},
                     drifting.get(name, []),
                     now=since[name],
                     proof=proofs[name],

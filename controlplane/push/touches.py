@@ -22,13 +22,15 @@ class Touches:
     """Names of what changed for one node.
 
     All but the flushes are levels: what is done about them follows from the node's state. Flushes
-    are owed until they were done. `everything`: compare all, whatever is named.
+    are owed until they were done. `everything`: compare all, whatever is named. `let`: what the operator
+    lets through though it drops calls, by the names of `Held.what`, until it was done.
     """
 
     gateways: frozenset[str] = frozenset()
     profiles: frozenset[str] = frozenset()
     acls: frozenset[str] = frozenset()
     documents: frozenset[str] = frozenset()
+    let: frozenset[str] = frozenset()
     flushes: frozenset[CacheKey] = frozenset()
     flush_all: bool = False
     everything: bool = False
@@ -45,6 +47,7 @@ class Touches:
             profiles=self.profiles | other.profiles,
             acls=self.acls | other.acls,
             documents=self.documents | other.documents,
+            let=self.let | other.let,
             flushes=frozenset() if flush_all else flushes,
             flush_all=flush_all,
             everything=self.everything or other.everything,
@@ -62,11 +65,7 @@ class Touches:
 
     def to_json(self) -> dict[str, Any]:
         """Only what is not empty; lists are sorted."""
-        held: dict[str, Any] = {
-            name: sorted(value)
-            for name in ("gateways", "profiles", "acls", "documents")
-            if (value := getattr(self, name))
-        }
+        held: dict[str, Any] = {name: sorted(value) for name in _NAMES if (value := getattr(self, name))}
         if self.flushes:
             held["flushes"] = [[each.key, each.user, each.domain] for each in sorted(self.flushes)]
         for name in ("flush_all", "everything"):
@@ -78,15 +77,14 @@ class Touches:
     def from_json(cls, held: Mapping[str, Any]) -> "Touches":
         """Read what `to_json` wrote."""
         return cls(
-            gateways=frozenset(held.get("gateways", ())),
-            profiles=frozenset(held.get("profiles", ())),
-            acls=frozenset(held.get("acls", ())),
-            documents=frozenset(held.get("documents", ())),
+            **{name: frozenset(held.get(name, ())) for name in _NAMES},
             flushes=frozenset(CacheKey(*each) for each in held.get("flushes", ())),
             flush_all=bool(held.get("flush_all", False)),
             everything=bool(held.get("everything", False)),
         )
 
+
+_NAMES = ("gateways", "profiles", "acls", "documents", "let")
 
 EVERYTHING = Touches(everything=True)
 

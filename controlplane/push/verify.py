@@ -18,6 +18,7 @@ from esl.commands import StartGateway
 from esl.errors import EventSocketError
 from esl.queries import CheckAcl
 
+_FETCHING = (Act.RESCAN, Act.START_PROFILE, Act.RESTART_PROFILE)
 _CHECKS = 200
 """Most addresses that are tried on one list."""
 
@@ -83,7 +84,7 @@ class Verifier:
 
     def _untold(self) -> str | None:
         """What the node has not fetched from us yet, at the revision that it is to have."""
-        fetching = {step.target for step in self.plan.steps if step.act in (Act.RESCAN, Act.START_PROFILE)}
+        fetching = {step.target for step in self.plan.steps if step.act in _FETCHING}
         for name in sorted(self.plan.profiles & fetching):
             if name in self.wanted.profiles and not self._told(f"sofia.conf/{name}"):
                 return f"the node has not fetched sofia.conf for profile {name}"
@@ -138,7 +139,7 @@ def lookups(plan: Plan, wanted: Wanted) -> tuple[str, ...]:
         match step.act:
             case Act.START_GATEWAY if isinstance(step.command, StartGateway):
                 asked.append(f"sofia.conf/{step.command.profile}/{step.command.gateway}")
-            case Act.RESCAN | Act.START_PROFILE:
+            case Act.RESCAN | Act.START_PROFILE | Act.RESTART_PROFILE:
                 asked.append(f"sofia.conf/{step.target}")
             case Act.RELOAD_ACL if wanted.acls:
                 asked += acl_lookups(wanted)

@@ -38,6 +38,7 @@ class Commands:
         self._acls = acls
         self._directory = directory
         self._modules = modules
+        self._profiles = sofia
         self._sofia = SofiaCommands(core, sofia, self.reload_xml)
         self._handlers: dict[str, Handler] = {
             "reloadxml": self._reloadxml,
@@ -216,9 +217,14 @@ class Commands:
     async def _status(self, _: str) -> str:
         return (
             f"UP {self._core.up_time()}\nFreeSWITCH (Version {self._core.config.version}) is ready\n"
-            "0 session(s) since startup\n0 session(s) - peak 0, last 5min 0 \n"
+            f"0 session(s) since startup\n{self._sofia_calls()} session(s) - peak 0, last 5min 0 \n"
             "0 session(s) per Sec out of max 30, peak 0, last 5min 0 \n1000 session(s) max\n"
             "min idle cpu 0.00/100.00\n"
+        )
+
+    def _sofia_calls(self) -> int:
+        return sum(
+            each.calls for each in (*self._profiles.profiles.values(), *self._profiles.stopping.values())
         )
 
     async def _uptime(self, unit: str) -> str:

@@ -29,6 +29,7 @@ class Phone(NamedTuple):
 class Profile:
     """One profile that is up. ``gateways`` begin with the newest; a killed one stays till it is deleted.
 
+    ``calls`` are the legs that stand on it (its ``inuse``).
     ``registry`` is the switch's: name -> the gateway that is found by it. A second gateway of the same
     name, on another profile, stands in its profile alone, and the carrier's answers reach the first.
     """
@@ -41,6 +42,7 @@ class Profile:
         self.port = self.sip_port
         self.gateways: list[Gateway] = []
         self.aliases: set[str] = set()
+        self.calls = 0
         self.phones: dict[str, Phone] = {}
         """Who is registered, by Call-ID."""
         self.worker: asyncio.Task[None] | None = None

@@ -36,7 +36,7 @@ class Printer:
                 aliases += 1
                 text += f"{name:>25}\t{'alias':>7}\t{item:>42}\tALIASED\n"
                 continue
-            text += f"{name:>25}\t{'profile':>7}\t{item.url:>42}\tRUNNING (0)\n"
+            text += f"{name:>25}\t{'profile':>7}\t{item.url:>42}\tRUNNING ({item.calls})\n"
             for gateway in item.gateways:
                 full = f"{item.name}::{gateway.name}"
                 text += f"{full:>25}\t{'gateway':>7}\t{gateway.address:>42}\t{gateway.state}"
@@ -54,7 +54,7 @@ class Printer:
             if isinstance(item, str):
                 text += _row("alias", name, "alias", item, "ALIASED")
                 continue
-            text += _row("profile", name, "profile", item.url, "RUNNING (0)")
+            text += _row("profile", name, "profile", item.url, f"RUNNING ({item.calls})")
             for gateway in item.gateways:
                 text += _row("gateway", gateway.name, "gateway", gateway.address, gateway.state)
                 text += f"{self._retry(gateway)}\n"
@@ -71,7 +71,7 @@ class Printer:
                     "info": _info(profile, alias=True),
                 }
                 continue
-            told[name] = {"status": {"type": "profile", "state": "RUNNING", "in-use": 0, "data": item.url}}
+            told[name] = {"status": _state(item, "RUNNING")}
             if item.gateways:
                 told[name]["gateways"] = {
                     each.name: {"type": "gateway", "data": each.address, "state": each.state}
@@ -79,7 +79,7 @@ class Printer:
                 }
             told[name]["info"] = _info(item)
         for name, item in self._stopping.items():
-            told[name] = {"status": {"type": "profile", "state": "DOWN", "in-use": 0, "data": item.url}}
+            told[name] = {"status": _state(item, "DOWN")}
         return _cjson({"profiles": told}) + "\n"
 
     def _listed(self) -> Iterator[tuple[str, str | Profile]]:
@@ -266,6 +266,10 @@ def _registration(call_id: str, phone: Phone) -> str:
         "MWI-Account": who,
     }
     return "".join(f"{f'{label}:':<12}\t{value}\n" for label, value in told.items()) + "\n"
+
+
+def _state(profile: Profile, state: str) -> dict[str, Any]:
+    return {"type": "profile", "state": state, "in-use": profile.calls, "data": profile.url}
 
 
 def _row(tag: str, name: str, kind: str, data: str, state: str) -> str:

@@ -36,7 +36,7 @@ T = TypeVar("T")
 
 _USAGE = (
     "-USAGE: standin block_lookups on|off | refuse on|off | reboot | commands | gateway NAME PARAM"
-    " | register PROFILE USER@DOMAIN CALL-ID\n"
+    " | register PROFILE USER@DOMAIN CALL-ID | calls PROFILE N\n"
 )
 
 
@@ -268,6 +268,8 @@ class Switch:
                 self._sofia.profiles[profile].phones[call_id] = Phone(user, domain, "192.0.2.50", 5060)
             case ["gateway", name, param] if name in self.gateways:
                 return self.gateways[name].params.get(param, "") + "\n"
+            case ["calls", name, count] if name in self.profiles and count.isdecimal():
+                self.profiles[name].calls = int(count)
             case _:
                 return _USAGE
         return "+OK\n"

@@ -498,6 +498,25 @@ def test_a_suspended_node_waits_till_it_is_resumed(control: Control, switch: Swi
     assert control("suspend", "--reason", "x").exit_code == 2
 
 
+def test_what_would_drop_calls_is_let_through(control: Control, switch: Switch) -> None:
+    control.done("node", "adopt", "fs1", "--yes", "--wait", "10")
+    until(lambda: switch.profiles["external"].age() >= 10)
+    switch.profiles["external"].calls = 1
+    assert "nothing is held" in control("push", "let", "fs1", "--yes").output
+    control.done("set", "profile", "external", "sip-port=5099")
+    until(lambda: status(control)["held"])
+    assert "profile/external" in str(status(control)["held"])
+    why = str(status(control)["why"]).removeprefix("profile/external is held: ")
+    assert why.endswith("it would drop 1 leg of calls")
+    assert "held" in control.done("pushes")
+    assert why in control.done("findings")
+    assert f"on fs1, profile/external: {why}: say --yes" in control("push", "let", "fs1").output
+    assert "nothing of that is held" in control("push", "let", "fs1", "profile/other", "--yes").output
+    told = control.done("push", "let", "fs1", "--yes", "--wait", "10")
+    assert "let through on fs1: profile/external" in told
+    assert switch.profiles["external"].port == 5099
+
+
 def test_what_waits_for_a_change_window_is_let_through(control: Control, switch: Switch) -> None:
     control.done("node", "adopt", "fs1", "--yes", "--wait", "10")
     now = datetime.now(UTC)

@@ -33,7 +33,7 @@ def push(state: str, reason: str = "") -> OpenPush:
         (UP, SEEN, [push("waiting"), push("stalled", "-ERR")], {}, [], False, "a push stalled: -ERR"),
         (DOWN, SEEN, [push("waiting")], {}, [], False, "a push waits till the node is back: refused"),
         (None, SEEN, [push("waiting")], {}, [], False, "a push waits till the node is back: not connected"),
-        (UP, SEEN, [], {"b": "2", "a": "1"}, ["x"], False, "a waits for a restart: 1"),
+        (UP, SEEN, [], {"b": "2", "a": "1"}, ["x"], False, "a is held: 1"),
         (UP, SEEN, [], {}, ["first", "second"], False, "first"),
         (DOWN, SEEN, [], {}, ["first"], False, "first"),
         # nothing known against it, and yet it cannot be told

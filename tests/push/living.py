@@ -54,6 +54,7 @@ POLICY = PushPolicy(
     seen_timeout=2.0,
     probe_timeout=2.0,
     linger=0.0,
+    idle_poll=0.05,
 )
 LINKS = LinkPolicy(backoff_min=0.02, backoff_max=0.1, jitter=0.0)
 RECONCILING = ReconcilePolicy({Subject.GATEWAYS: Mode.REPAIR, Subject.PROFILES: Mode.REPAIR})
@@ -361,6 +362,10 @@ class World:
         switch = self.switches[node]
         await asyncio.to_thread(switch.call, switch.reboot)
 
+    async def grown_up(self, node: str, profile: str) -> None:
+        """Return once the profile may be stopped and restarted: not in its first ten seconds."""
+        await until(lambda: self.switches[node].profiles[profile].age() >= 10)
+
     def commands(self, node: str, *but: str) -> list[str]:
         """The commands that changed something, oldest first."""
         return [line for line in self.switches[node].commands if line.startswith(_CHANGING)]
@@ -377,7 +382,7 @@ class World:
         await asyncio.to_thread(self._nodes.close)
 
 
-_CHANGING = ("sofia profile", "xml_flush_cache", "reload", "callcenter_config")
+_CHANGING = ("sofia profile", "xml_flush_cache", "reload", "load", "callcenter_config")
 
 
 def free_port() -> int:

@@ -4,7 +4,7 @@ A rescan and a start add what is missing on their profile and change nothing; a 
 another profile is then there twice.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from controlplane.observed.values import Seen, SeenGateway, SeenProfile, Wanted
@@ -12,6 +12,7 @@ from controlplane.push import settings
 from controlplane.push.applied import Applied, acl_digest
 from controlplane.push.documents import REST, How, way
 from controlplane.push.plan import Act, Step
+from controlplane.push.traffic import Traffic
 from tests.push.states import AT
 
 
@@ -25,6 +26,7 @@ class Model:
     documents: dict[str, str]
     modules: frozenset[str]
     twice: set[str] = field(default_factory=set)
+    receipts: dict[str, str] = field(default_factory=dict, compare=False)
 
     def copy(self) -> "Model":
         return Model(
@@ -34,7 +36,12 @@ class Model:
             dict(self.documents),
             self.modules,
             set(self.twice),
+            dict(self.receipts),
         )
+
+    def traffic(self, calls: Mapping[str, int]) -> Traffic:
+        """`calls`: by profile."""
+        return Traffic(sum(calls.values()), calls, self.receipts)
 
     def seen(self) -> Seen:
         return Seen(
@@ -58,14 +65,17 @@ class Model:
 
     def _one(self, step: Step, wanted: Wanted) -> None:
         name = step.target
+        if step.receipt is not None:
+            self.receipts[step.receipt.what] = f"{step.receipt.token()}:done"
         match step.act:
             case Act.STOP_PROFILE:
                 del self.profiles[name]
                 self.gateways = {each: at for each, at in self.gateways.items() if at[0] != name}
             case Act.KILL_GATEWAY:
                 del self.gateways[name]
-            case Act.START_PROFILE:
-                assert name not in self.profiles
+            case Act.START_PROFILE | Act.RESTART_PROFILE:
+                assert (name in self.profiles) is (step.act is Act.RESTART_PROFILE)
+                self.gateways = {each: at for each, at in self.gateways.items() if at[0] != name}
                 self.profiles[name] = settings.in_force(wanted.profiles[name])
                 self._adds(name, wanted)
             case Act.RESCAN:
@@ -80,7 +90,7 @@ class Model:
                 self.acl = acl_digest(wanted.acls, wanted.cidrs)
             case Act.RELOAD_MODULE | Act.RELOAD_QUEUE:
                 self._read(wanted, module=name, how=way("callcenter.conf").how)
-        if step.act in (Act.RESCAN, Act.START_PROFILE):
+        if step.act in (Act.RESCAN, Act.START_PROFILE, Act.RESTART_PROFILE):
             self._read(wanted, how=How.RESCAN)
         if step.act not in (Act.KILL_GATEWAY, Act.FLUSH, Act.RELOAD_QUEUE):
             self._read(wanted, how=How.RELOAD_XML)

@@ -257,7 +257,7 @@ async def test_a_profile_whose_port_is_taken_is_not_applied(url: str, vault: Vau
         land["fs1"].faults.taken_ports.add(5060)
         await middle.commit(INTERNAL)
         await until(lambda: middle.last().state is State.STALLED)
-        assert "profile internal did not start: the node reports FAILURE" in middle.last().reason
+        assert "profile internal did not start: the node says FAILURE" in middle.last().reason
         land["fs1"].faults.taken_ports.clear()
         await middle.commit(gateway("gw", profile="internal"))
         await middle.settled("fs1")
@@ -328,49 +328,22 @@ async def test_a_profile_that_others_start_is_stopped_by_nobody(url: str, vault:
 
 
 @asynchronous
-async def test_what_a_profile_takes_over_at_its_restart_waits_for_it(url: str, vault: Vault) -> None:
-    async with world(url, vault, (EXTERNAL,)) as land:
-        middle = land.middle
-        await land.add("fs1")
-        await middle.settled("fs1")
-        before = len(land.commands("fs1"))
-        params = {"sip-port": "5081", "context": "other"}
-        revision = await middle.commit(put(Noun.PROFILE, "external", params=params))
-        await middle.settled("fs1")
-        assert middle.last().state is State.AWAITING_RESTART
-        assert land.commands("fs1")[before:] == ["sofia profile external rescan"]
-        status = await middle.status("fs1")
-        assert status.held == {"profile/external": "only a restart of the profile takes over sip-port"}
-        assert status.in_sync is False
-        assert status.applied_revision < revision.number
-        await until(lambda: _restarted(land, "external"))
-        await until(lambda: middle.last().state is State.APPLIED)
-        status = await middle.status("fs1")
-        assert (status.held, status.in_sync) == ({}, True)
-        assert land.commands("fs1")[before:] == ["sofia profile external rescan"]
-
-
-async def _restarted(land: World, profile: str) -> bool:
-    return "restarting" in await land.api("fs1", f"sofia profile {profile} restart")
-
-
-@asynchronous
 async def test_a_document_without_a_safe_reload_waits_for_the_nodes_restart(url: str, vault: Vault) -> None:
-    def voicemail(value: str) -> Put:
+    def hashes(value: str) -> Put:
         settings = f'<settings><param name="x" value="{value}"/></settings>'
-        xml = f'<configuration name="voicemail.conf">{settings}</configuration>'
-        return put(Noun.DOCUMENT, "voicemail.conf", xml=xml)
+        xml = f'<configuration name="hash.conf">{settings}</configuration>'
+        return put(Noun.DOCUMENT, "hash.conf", xml=xml)
 
-    async with world(url, vault, (EXTERNAL, voicemail("1"))) as land:
+    async with world(url, vault, (EXTERNAL, hashes("1"))) as land:
         middle = land.middle
         await land.add("fs1")
         await middle.settled("fs1")
         assert (await middle.status("fs1")).in_sync is True
         before = len(land.commands("fs1"))
-        await middle.commit(voicemail("2"))
+        await middle.commit(hashes("2"))
         await middle.settled("fs1")
-        assert middle.last().state is State.AWAITING_RESTART
-        assert list((await middle.status("fs1")).held) == ["document/voicemail.conf"]
+        assert middle.last().state is State.HELD
+        assert list((await middle.status("fs1")).held) == ["document/hash.conf"]
         assert land.commands("fs1")[before:] == []
         # Another change does not make it applied.
         await middle.commit(gateway("gw"))
@@ -572,10 +545,12 @@ async def test_a_probe_that_the_nodes_disk_answers_is_no_proof(url: str, vault: 
 
 @asynchronous
 async def test_a_profile_restarted_by_hand_while_a_push_runs_is_noticed(url: str, vault: Vault) -> None:
-    async with world(url, vault, (EXTERNAL, INTERNAL)) as land:
+    patient = replace(POLICY, idle_poll=60)
+    async with world(url, vault, (EXTERNAL, INTERNAL), policy=patient) as land:
         middle = land.middle
         await land.add("fs1")
         await middle.settled("fs1")
+        assert await land.api("fs1", "standin calls external 1") == "+OK\n"
         await middle.commit(put(Noun.PROFILE, "external", params={"sip-port": "5081", "context": "public"}))
         await middle.settled("fs1")
         assert (await middle.status("fs1")).in_sync is False
@@ -584,7 +559,8 @@ async def test_a_profile_restarted_by_hand_while_a_push_runs_is_noticed(url: str
         await middle.commit(gateway("gw", profile="internal"))
         await middle.gate.reached.wait()
         assert middle.pusher.busy("fs1")
-        await until(lambda: _restarted(land, "external"))
+        await land.grown_up("fs1", "external")
+        assert "restarting" in await land.api("fs1", "sofia profile external restart")
         await until(
             lambda: land["fs1"].profiles.get("external") and land["fs1"].profiles["external"].port == 5081
         )

@@ -8,11 +8,16 @@ from controlplane.desired.values import GLOBAL, Acl, AclEntry, Param, ProfileDom
 from controlplane.observed.values import Seen, Wanted, WantedDocument
 from controlplane.push import settings
 from controlplane.push.applied import Applied
-from controlplane.push.plan import Act, Held, Plan, Wait, plan, to_read
+from controlplane.push.held import Held, Wait
+from controlplane.push.plan import Act, Plan, plan, to_read
 from controlplane.push.touches import EVERYTHING, CacheKey, Touches
+from controlplane.push.traffic import Traffic
 from tests.push.states import EXTERNAL, INTERNAL, LAN, applied, gateway, runs, seen, wanted
 
 GW = Touches(gateways=frozenset({"gw"}))
+
+
+IDLE = Traffic()
 
 
 def lines(found: Plan) -> list[str]:
@@ -23,8 +28,14 @@ def touching(**names: str) -> Touches:
     return Touches.from_json({kind: said.split() for kind, said in names.items()})
 
 
-def planned(touches: Touches, should: Wanted, does: Seen, known: Applied | None = None) -> Plan:
-    return plan(touches, should, does, applied(should) if known is None else known, None)
+def planned(
+    touches: Touches,
+    should: Wanted,
+    does: Seen,
+    known: Applied | None = None,
+    traffic: Traffic | None = IDLE,
+) -> Plan:
+    return plan(touches, should, does, applied(should) if known is None else known, None, traffic)
 
 
 @pytest.mark.parametrize("everything", [False, True])
@@ -186,10 +197,11 @@ def test_profile(
     before = wanted(profiles=[known] if known else [])  # type: ignore[list-item]
     after = wanted(profiles=[should] if should else [])  # type: ignore[list-item]
     touches = EVERYTHING if everything else touching(profiles="external")
-    found = planned(touches, after, seen(profiles=["external"] if does else []), applied(before))
+    busy = Traffic(2, {"external": 2}) if held else Traffic()
+    found = planned(touches, after, seen(profiles=["external"] if does else []), applied(before), busy)
     assert lines(found) == commands
-    assert [each.reason for each in found.held] == held
-    assert all(each.wait is Wait.RESTART and each.what == "profile/external" for each in found.held)
+    assert [each.reason for each in found.held] == [f"{why}; it would drop 2 legs of calls" for why in held]
+    assert all(each.wait is Wait.CALLS and each.what == "profile/external" for each in found.held)
 
 
 def test_a_foreign_profile_is_not_stopped() -> None:
@@ -280,8 +292,11 @@ def document(name: str, digest: str = "new") -> WantedDocument:
         # nobody reads it: who loads the module later fetches it then
         ("lcr.conf", "", [], False),
         ("loopback.conf", "", [], False),
-        ("voicemail.conf", "", [], True),
-        ("event_socket.conf", "", [], True),
+        ("voicemail.conf", "", [], False),
+        ("voicemail.conf", "mod_voicemail", ["reload mod_voicemail"], False),
+        ("acme.conf", "", [], False),
+        ("event_socket.conf", "mod_event_socket", [], True),
+        ("switch.conf", "", [], True),
     ],
 )
 @pytest.mark.parametrize("everything", [False, True])
@@ -299,6 +314,9 @@ def test_document(
     assert lines(found) == (commands if changed else [])
     assert [each.what for each in found.held] == ([f"document/{name}"] if held and changed else [])
     assert found.documents == ({name} if commands and changed else set())
+    read = bool(modules) or name in ("timezones.conf", "switch.conf")
+    unread = not read and change != "removed"
+    assert found.unread.keys() == ({name} if unread else set())
 
 
 def test_a_command_that_reloads_xml_anyway_saves_the_reloadxml() -> None:
@@ -372,9 +390,11 @@ def test_described_says_commands_and_reasons() -> None:
     told = planned(touching(gateways="gw b"), should, seen(profiles=["external"])).described()
     reason = "does not run on profile external"
     command = "sofia profile external startgw gw"
-    assert told["steps"] == [{"act": "start-gateway", "command": command, "reason": reason}]
+    assert told["steps"] == [
+        {"act": "start-gateway", "command": command, "reason": reason, "drops_calls": False}
+    ]
     why = "profile internal does not run"
-    assert told["held"] == [{"for": "ready", "what": "gateway/b", "reason": why}]
+    assert told["held"] == [{"for": "ready", "what": "gateway/b", "reason": why, "command": ""}]
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """What every plan keeps to, whatever is wanted and whatever runs."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -8,11 +9,13 @@ from hypothesis import strategies as st
 
 from controlplane.desired.values import GLOBAL, Acl, AclEntry, Param
 from controlplane.observed.values import Wanted, WantedDocument, WantedGateway, WantedProfile
-from controlplane.push.plan import Act, Plan, Wait, plan
+from controlplane.push.held import Wait
+from controlplane.push.plan import Act, Plan, plan
 from controlplane.push.settings import in_force
 from controlplane.push.touches import EVERYTHING, Touches
 from tests.push.model import Model
 
+IDLE: Mapping[str, int] = {}
 PROFILES = ("external", "internal", "third")
 GATEWAYS = ("a", "b", "c", "d")
 DOCUMENTS = ("sofia.conf", "timezones.conf", "loopback.conf", "lcr.conf", "voicemail.conf", "ivr.conf")
@@ -64,7 +67,9 @@ def models(draw: st.DrawFn) -> Model:
         gateways,
         draw(st.sampled_from((None, "x"))),
         draw(st.dictionaries(st.sampled_from(DOCUMENTS), values)),
-        frozenset({"mod_sofia", *draw(st.sets(st.sampled_from(("mod_lcr", "mod_loopback"))))}),
+        frozenset(
+            {"mod_sofia", *draw(st.sets(st.sampled_from(("mod_lcr", "mod_loopback", "mod_voicemail"))))}
+        ),
     )
 
 
@@ -78,8 +83,11 @@ some = st.builds(
 )
 
 
-def decided(touches: Touches, wanted: Wanted, node: Model) -> Plan:
-    return plan(touches, wanted, node.seen(), node.applied(), None)
+calls = st.dictionaries(st.sampled_from(PROFILES), st.integers(0, 2))
+
+
+def decided(touches: Touches, wanted: Wanted, node: Model, standing: Mapping[str, int] = IDLE) -> Plan:
+    return plan(touches, wanted, node.seen(), node.applied(), None, node.traffic(standing))
 
 
 @settings(deadline=None)
@@ -92,7 +100,7 @@ def test_nothing_unwanted_is_started_and_nothing_foreign_is_ended(
         match step.act:
             case Act.START_GATEWAY:
                 assert step.target in wanted.gateways
-            case Act.START_PROFILE | Act.RESCAN:
+            case Act.START_PROFILE | Act.RESCAN | Act.RESTART_PROFILE:
                 assert step.target in wanted.profiles
             case Act.STOP_PROFILE:
                 assert step.target not in wanted.profiles
@@ -114,20 +122,34 @@ def test_nothing_that_runs_as_it_should_is_interrupted(touches: Touches, wanted:
 
 
 @settings(deadline=None)
-@given(some, wanteds(), models())
+@given(some, wanteds(), models(), calls)
+def test_no_call_is_dropped_but_by_the_operators_word(
+    touches: Touches, wanted: Wanted, node: Model, standing: Mapping[str, int]
+) -> None:
+    for step in decided(touches, wanted, node, standing).steps:
+        if step.drops_calls:
+            assert not standing.get(step.target) if "PROFILE" in step.act.name else not any(standing.values())
+    held = {each.what: each for each in decided(touches, wanted, node, standing).held}
+    let = frozenset(what for what, each in held.items() if each.wait is Wait.CALLS)
+    found = decided(replace(touches, let=let), wanted, node, standing)
+    assert {each.what for each in found.held} == held.keys() - let
+
+
+@settings(deadline=None)
+@given(some, wanteds(), models(), calls)
 def test_a_plan_that_was_carried_out_leaves_nothing_to_do(
-    touches: Touches, wanted: Wanted, node: Model
+    touches: Touches, wanted: Wanted, node: Model, standing: Mapping[str, int]
 ) -> None:
     # One that is not wanted, and not known to be there, is read anew each time that it is named.
     touches = replace(touches, documents=touches.documents & wanted.documents.keys())
-    found = decided(touches, wanted, node)
+    found = decided(touches, wanted, node, standing)
     node.do(found.steps, wanted)
-    again = decided(touches, wanted, node)
+    again = decided(touches, wanted, node, standing)
     assert again.steps == ()
     assert {each.what for each in again.held if each.wait is not Wait.READY} == {
         each.what for each in found.held if each.wait is not Wait.READY
     }
-    if touches.everything:
+    if touches.everything and not standing:
         assert not node.twice
         ours = {name: at for name, at in node.gateways.items() if at[1] is not None}
         assert ours == {name: (each.profile, each.fingerprint) for name, each in wanted.gateways.items()}
@@ -142,12 +164,13 @@ def test_a_plan_broken_off_anywhere_ends_in_the_same_place(
     """What the broken off one did is not known to the next, but for what can be seen."""
     known = node.applied()
     whole, broken = node.copy(), node.copy()
-    found = plan(EVERYTHING, wanted, node.seen(), known, None)
+    found = plan(EVERYTHING, wanted, node.seen(), known, None, node.traffic(IDLE))
     whole.do(found.steps, wanted)
     done = data.draw(st.integers(0, len(found.steps)))
     broken.do(found.steps[:done], wanted)
-    again = plan(EVERYTHING, wanted, broken.seen(), known, None)
+    again = plan(EVERYTHING, wanted, broken.seen(), known, None, broken.traffic(IDLE))
     broken.do(again.steps, wanted)
     assert broken == whole
-    killed = {step.target for step in found.steps[:done] if step.act is Act.KILL_GATEWAY}
-    assert not killed & {step.target for step in again.steps if step.act is Act.KILL_GATEWAY}
+    for act in (Act.KILL_GATEWAY, Act.STOP_PROFILE, Act.RESTART_PROFILE, Act.RELOAD_MODULE):
+        first = {step.target for step in found.steps[:done] if step.act is act}
+        assert not first & {step.target for step in again.steps if step.act is act}
