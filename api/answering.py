@@ -130,6 +130,8 @@ class Answering:
             following = certificates.follow([self._tls], self._renew)
             self._tasks.append(asyncio.create_task(following, name="follow certificates"))
         self._answering = asyncio.create_task(self._listener.run_until_closed(), name="lookups listener")
+        # One that ended by itself is a defect: so do we, and with us the daemon.
+        self._answering.add_done_callback(lambda _: self._stop.set())
         await self._listener.listening.wait()
         # What stands now stays; the collector would look through it again and again, and lookups wait for it.
         gc.collect()

@@ -13,10 +13,6 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from api.listeners import CannotListen
-from api.server import run
-from controlplane.settings import Lookups, OperatorsListener, Settings
-from controlplane.store import StoreBusy
 from tests.api.living import Operator, living
 
 PATIENCE = 20.0
@@ -173,20 +169,3 @@ def test_a_lookup_under_another_name_is_refused_and_shown_with_the_node(tmp_path
     logged = [json.loads(line) for line in (tmp_path / "stderr").read_text().splitlines()]
     [told] = [line for line in logged if "lookup" in line["event"] and "refused" in line["event"]]
     assert (told["node"], told["level"]) == ("fs1", "warning")
-
-
-def test_a_port_in_use_is_told_before_anything_starts(tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-        settings = Settings(
-            data_dir=tmp_path / "data", lookups=Lookups(port=0), operators=OperatorsListener(port=port)
-        )
-        with pytest.raises(CannotListen):
-            run(settings)
-    assert not (tmp_path / "data").exists()
-
-
-def test_a_second_daemon_on_the_database_does_not_start(tmp_path: Path) -> None:
-    settings = Settings(data_dir=tmp_path, lookups=Lookups(port=0), operators=OperatorsListener(port=0))
-    with serving(tmp_path), pytest.raises(StoreBusy):
-        run(settings)

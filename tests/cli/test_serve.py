@@ -62,6 +62,7 @@ def test_a_port_in_use_is_named(tmp_path: Path) -> None:
         port = taken.getsockname()[1]
         said = refused(configure(tmp_path, operators=f"port = {port}"))
     assert said == f"controlplane: cannot listen on 127.0.0.1 port {port}: Address already in use"
+    assert not (tmp_path / "data").exists()
 
 
 def test_a_database_that_does_not_answer_is_named_without_its_password(tmp_path: Path) -> None:
