@@ -89,6 +89,25 @@ def test_a_job_whose_connection_is_cut_fails_at_once() -> None:
     asyncio.run(main())
 
 
+def test_a_job_of_a_node_that_goes_silent_fails_with_the_connection() -> None:
+    """Nothing else is asked of it meanwhile: the silence itself is found, long before the job's deadline."""
+
+    async def main() -> None:
+        policy = LinkPolicy(idle_timeout=0.05, probe_timeout=0.4, background_timeout=3600.0, backoff_min=0.02)
+        async with node(policy) as (fleet, watch, switch, _):
+            switch.faults.lose.add("BACKGROUND_JOB")
+            under_way = asyncio.create_task(fleet.run("fs1", commands.ReloadXml()))
+            await until(lambda: "reloadxml" in switch.commands, "the job began")
+            switch.faults.stall = True
+            with pytest.raises(ConnectionLost, match="'probe' was not answered in time"):
+                await under_way
+            switch.faults.stall = False
+            switch.faults.lose.clear()
+            await watch.state(LinkState.UP, epoch=2)
+
+    asyncio.run(main())
+
+
 def test_a_job_whose_event_is_lost_fails_at_its_own_deadline() -> None:
     async def main() -> None:
         async with node(QUICK) as (fleet, watch, switch, _):
