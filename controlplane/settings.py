@@ -131,7 +131,7 @@ class EventSocket(_Section):
     backoff_min: Seconds = 0.5
     backoff_max: Seconds = 30.0
     connects_at_once: Annotated[int, Field(ge=1, le=10000)] = 32
-    """How many connections may be in the making at once."""
+    """How many nodes may be logged in to at once."""
     connects_per_second: Annotated[float, Field(ge=1, le=10000)] = 100.0
 
 

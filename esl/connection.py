@@ -10,7 +10,8 @@ import socket as plain_socket
 import time
 import uuid
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeAlias
 
 import gevent  # type: ignore[import-untyped]
@@ -129,24 +130,40 @@ class Connection(InboundESL):  # type: ignore[misc]  # greenswitch has no types
         self.closed = GeventEvent()
         self.error = None
         self.last_received = time.monotonic()
+        self._left = self.timeout
         self._run = True
 
     # --- connecting ----------------------------------------------------------------------------
 
     def connect(self) -> None:
         """Connects and logs in within ``timeout`` seconds. Raises NotConnected's children, ProtocolError."""
+        self.open()
+        self.log_in()
+
+    def open(self) -> None:
+        """The first half: a connection, and the node's greeting."""
         if self.connected:
             raise RuntimeError("connected already")
         self._reset()
-        deadline = time.monotonic() + self.timeout
-        limit = gevent.Timeout(self.timeout)
-        limit.start()
-        try:
-            self.sock = self._open(deadline)
+        began = time.monotonic()
+        with self._coming_up(self.timeout):
+            self.sock = self._open(began + self.timeout)
             self.connected = True
             self.start_event_handlers()
             self._greeting.get()
+        self._left = max(0.001, self.timeout - (time.monotonic() - began))
+
+    def log_in(self) -> None:
+        """The second half, in the time that the first has left; what passed between them does not count."""
+        with self._coming_up(self._left):
             self.authenticate()
+
+    @contextmanager
+    def _coming_up(self, seconds: float) -> Iterator[None]:
+        limit = gevent.Timeout(seconds)
+        limit.start()
+        try:
+            yield
         except BaseException as error:
             self._close(error if isinstance(error, EventSocketError) else ConnectionLost("given up"))
             if isinstance(error, ConnectionLost | CommandTimeout):

@@ -3,8 +3,7 @@
 import logging
 import re
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Protocol
@@ -53,9 +52,10 @@ class Listener(Protocol):
 
 
 class Intake:
-    """The gate to connecting: so many under way at once, and so many begun a second.
+    """The gate to logging in: so many at once; and to connecting: so many begun a second.
 
     When a network comes back, every node would else connect, and be compared, in the same moment.
+    A node has a turn only once it has greeted us: one that is dead or hangs keeps no other waiting.
     """
 
     def __init__(
@@ -64,22 +64,19 @@ class Intake:
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], object] = gevent.sleep,
     ) -> None:
-        self._turns: Any = BoundedSemaphore(policy.connects_at_once)
+        self.turn: Any = BoundedSemaphore(policy.connects_at_once)
         self._gap = 1 / policy.connects_per_second
         self._next = 0.0
         self._clock = clock
         self._sleep = sleep
 
-    @contextmanager
-    def turn(self) -> Iterator[None]:
-        """Waits for a turn, and holds it."""
+    def pace(self) -> None:
+        """Waits till one more may begin."""
         now = self._clock()
         at = max(now, self._next)
         self._next = at + self._gap
         if at > now:
             self._sleep(at - now)
-        with self._turns:
-            yield
 
 
 class Keeper:
@@ -173,8 +170,8 @@ class Keeper:
         refusals = self._backoff(policy.refused_min, policy.refused_max, policy.jitter)
         while True:
             try:
-                with self._intake.turn():
-                    connection, link = self._connect()
+                self._intake.pace()
+                connection, link = self._connect()
             except (AuthenticationFailed, AccessDenied) as error:
                 self._down(error)
                 delay = next(refusals)
@@ -208,7 +205,13 @@ class Keeper:
             policy=policy,
             on_event=self._event,
         )
-        connection.connect()
+        connection.open()
+        with self._intake.turn:
+            connection.log_in()
+            return connection, self._subscribe(connection)
+
+    def _subscribe(self, connection: Connection) -> Link:
+        address, policy = self.address, self._policy
         try:
             subscribed = connection.send(f"event json {EVENTS}")
             if not subscribed.reply.startswith("+OK"):
@@ -223,7 +226,7 @@ class Keeper:
             if not core_uuid:
                 raise ProtocolError("an event without Core-UUID")
             version = _VERSION.search(answer.body)
-            link = Link(
+            return Link(
                 address.name,
                 LinkState.UP,
                 _now(),
@@ -236,7 +239,6 @@ class Keeper:
         except BaseException:
             connection.stop()
             raise
-        return connection, link
 
     def _watch(self, connection: Connection) -> None:
         """Until the connection ends. A silent node is asked something; if it stays silent, that ends it."""

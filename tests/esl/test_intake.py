@@ -1,16 +1,19 @@
 """Connecting to many nodes at once: so many in the making, and so many begun a second."""
 
 import asyncio
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from select import select
 
-import gevent  # type: ignore[import-untyped]
 import pytest
 
 from esl import queries
-from esl.errors import EventSocketError
 from esl.keeper import Intake
-from esl.link import LinkPolicy, LinkState
+from esl.link import LinkPolicy, LinkState, NodeAddress
 from tests.esl.scripted import QUICK, ScriptedNode, fleet_of, scripted
+from tests.esl.switch.client import until
 
 NODES = 500
 
@@ -34,24 +37,59 @@ def test_connections_are_begun_no_faster_than_the_rate() -> None:
     intake = Intake(LinkPolicy(connects_per_second=100.0), clock, clock.sleep)
     begun = []
     for _ in range(NODES):
-        with intake.turn():
-            begun.append(clock.now)
+        intake.pace()
+        begun.append(clock.now)
     assert begun[0] == 1000.0
     assert [begun[index] - begun[0] for index in (1, 100, NODES - 1)] == pytest.approx([0.01, 1.0, 4.99])
     # Who comes after a quiet while need not wait, and the while is not made up for.
     clock.now += 60
     quiet = clock.now
     for _ in range(3):
-        with intake.turn():
-            begun.append(clock.now)
+        intake.pace()
+        begun.append(clock.now)
     assert [at - quiet for at in begun[-3:]] == pytest.approx([0.0, 0.01, 0.02])
 
 
-def test_a_connection_that_fails_gives_its_turn_back() -> None:
-    intake = Intake(LinkPolicy(connects_at_once=1, connects_per_second=1e9))
-    for _ in range(3):
-        with gevent.Timeout(5), pytest.raises(EventSocketError), intake.turn():
-            raise EventSocketError
+@contextmanager
+def unreachable() -> Iterator[int]:
+    """A port whose connections are never made: its listener's queue is full."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as full, ExitStack() as stack:
+        for _ in range(10):
+            one = stack.enter_context(socket.socket())
+            one.setblocking(False)
+            one.connect_ex(full.getsockname())
+            if not select([], [one], [], 0.2)[1]:
+                break
+        else:
+            raise AssertionError("the queue does not fill")
+        yield full.getsockname()[1]
+
+
+def test_nodes_that_are_dead_or_hang_or_refuse_us_keep_no_other_waiting() -> None:
+    async def main() -> None:
+        # Whoever held the one turn for its whole time would hold it for ten minutes.
+        policy = replace(QUICK, connects_at_once=1, connect_timeout=600.0)
+        async with (
+            scripted() as hangs,
+            scripted() as refuses,
+            scripted() as node,
+            fleet_of(up=False, policy=policy) as (fleet, watch),
+        ):
+            hangs.greet = False
+            with unreachable() as port:
+                await fleet.hold(NodeAddress("dead", "127.0.0.1", port, "x"))
+                await fleet.hold(hangs.address("hangs"))
+                await until(lambda: hangs.accepted, "it connects to the one that hangs")
+                await fleet.hold(refuses.address("refuses", password="wrong"))
+                await watch.state(LinkState.DOWN, node="refuses")
+                await fleet.hold(node.address("fs1"))
+                await watch.state(LinkState.UP)
+                for name in ("dead", "hangs"):
+                    link = fleet.link(name)
+                    assert link is not None
+                    assert link.state is LinkState.CONNECTING
+
+    asyncio.run(main())
 
 
 class Crowd:
