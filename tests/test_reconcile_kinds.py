@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from controlplane.desired.values import Noun
+from controlplane.desired.revisions import Delete
+from controlplane.desired.values import Key, Noun
 from controlplane.reconcile import Mode, ReconcilePolicy, Subject, Word
 from controlplane.store import Vault, upgrade
 from tests.desired.house import put
@@ -132,4 +133,30 @@ async def test_one_respect_that_cannot_be_read_hides_no_other(url: str, vault: V
             "acl-wrong",
             "gateways-unreadable",
             "profiles-unreadable",
+            "registrations-unreadable",
         }
+
+
+@asynchronous
+async def test_phones_of_users_who_are_no_more(url: str, vault: Vault) -> None:
+    domain = put(Noun.DOMAIN, "a.example")
+    users = [
+        put(Noun.USER, "1000", parent="a.example", number_alias="77"),
+        put(Noun.USER, "1001", parent="a.example"),
+    ]
+    async with world(url, vault, (EXTERNAL, domain, *users), reconciling=REPORTING) as land:
+        await land.add("fs1")
+        await land.middle.settled("fs1")
+        assert await found(land, Subject.REGISTRATIONS) == {}
+        for number, who in enumerate(("1000@a.example", "77@a.example", "1001@a.example", "1@b.example")):
+            await land.api("fs1", f"standin register external {who} call-{number}")
+        told = {"registration-foreign b.example": "1 registered in it, and it is no domain of ours"}
+        assert await found(land, Subject.REGISTRATIONS) == told
+        await land.middle.commit(Delete(Key(Noun.USER, "1001", "a.example")))
+        await land.middle.settled("fs1")
+        told["registration-orphan 1001@a.example"] = (
+            "registered with profile external from 192.0.2.50, and is no user"
+        )
+        assert await found(land, Subject.REGISTRATIONS) == told
+        land["fs1"].faults.errors["sofia status profile external reg"] = "\nRegistrations:\n"
+        assert "registrations-unreadable fs1" in await found(land, Subject.REGISTRATIONS)

@@ -52,6 +52,17 @@ def users_of(session: Session, domain_row_id: int, group: str | None = None) -> 
     return _by_name(_users(session, wanted))
 
 
+def known_users(session: Session, domain_row_id: int, names: Collection[str]) -> frozenset[str]:
+    """Give those of these names by which, or by whose number-alias, the domain has a user."""
+    of_domain = _USERS.c.domain_id == domain_row_id
+    return frozenset(
+        name
+        for some in chunks(list(names))
+        for cell in (_USERS.c.name, _USERS.c.number_alias)
+        for name in session.execute(select(cell).where(of_domain, cell.in_(some))).scalars()
+    )
+
+
 def users_page(
     session: Session, domain_row_id: int, *, after: str | None = None, limit: int = 100
 ) -> tuple[Stored[User], ...]:

@@ -14,7 +14,7 @@ from controlplane.observed.values import Seen, Wanted
 from controlplane.push.errors import PushError, UnknownNode
 from controlplane.push.ports import Nodes, Wants
 from controlplane.push.touches import EVERYTHING, Touches
-from controlplane.reconcile import acls, modules, sip, variables
+from controlplane.reconcile import acls, modules, registrations, sip, variables
 from controlplane.reconcile.policy import Subject
 from esl.errors import EventSocketError, NotConnected
 from esl.link import LinkState
@@ -23,12 +23,6 @@ T = TypeVar("T")
 
 Compare: TypeAlias = Callable[[Nodes, Wanted], Awaitable[tuple[Drift, ...]]]
 """Reads one respect of a node, and says how it differs."""
-
-_OTHERS: Mapping[Subject, Compare] = {
-    Subject.ACLS: acls.compare,
-    Subject.MODULES: modules.compare,
-    Subject.VARIABLES: variables.compare,
-}
 
 UNREADABLE = (EventSocketError, ObservedError, PushError, TimeoutError)
 """What can keep a node from being read."""
@@ -48,7 +42,10 @@ class Look:
 
 
 class Looker:
-    """`serial(node)`: has the node for oneself, between its pushes. `deadline` (s): for one respect."""
+    """`serial(node)`: has the node for oneself, between its pushes. `deadline` (s): for one respect.
+
+    `known`: knows the users that are.
+    """
 
     def __init__(
         self,
@@ -56,6 +53,7 @@ class Looker:
         nodes: Nodes,
         wants: Wants,
         serial: Callable[[str], AbstractAsyncContextManager[None]],
+        known: registrations.Known,
         deadline: float,
     ) -> None:
         self._catalog = catalog
@@ -63,6 +61,12 @@ class Looker:
         self._wants = wants
         self._serial = serial
         self._deadline = deadline
+        self._others: Mapping[Subject, Compare] = {
+            Subject.ACLS: acls.compare,
+            Subject.REGISTRATIONS: lambda nodes, wanted: registrations.compare(nodes, wanted, known),
+            Subject.MODULES: modules.compare,
+            Subject.VARIABLES: variables.compare,
+        }
 
     async def look(self, node: str, subjects: Collection[Subject]) -> Look:
         """Compare; one respect that cannot be read hides no other. Raises NotConnected and UnknownNode."""
@@ -76,7 +80,7 @@ class Looker:
                 look.read_whole = seen.at if Subject.GATEWAYS in both else None
             except UNREADABLE as error:
                 look.errors |= dict.fromkeys(both, self.reason(error))
-        for subject, compare in _OTHERS.items():
+        for subject, compare in self._others.items():
             if subject in subjects:
                 try:
                     look.drift += await self._bounded(self._compared(node, subject, compare))

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy.orm import Session
 
 from controlplane.desired.catalog import Catalog
+from controlplane.desired.reader import known_users
 from controlplane.desired.values import NodeMode
 from controlplane.observed.drift import Drift, Kind
 from controlplane.observed.values import Seen, Wanted
@@ -105,7 +106,7 @@ class Reconciler:
         self._catalog = catalog
         self._nodes = nodes
         self._pusher = pusher
-        self._looker = Looker(catalog, nodes, wants, pusher.serial, policy.deadline)
+        self._looker = Looker(catalog, nodes, wants, pusher.serial, self._known, policy.deadline)
         self._records: Batch[_Record] = Batch(self._write, linger=0.02)
         self._soon = Soon(self._asked_for_by_nodes, policy.settle, policy.rest)
         self._cores: dict[str, str | None] = {}
@@ -181,6 +182,16 @@ class Reconciler:
 
     async def _asked_for_by_nodes(self, nodes: Collection[str], subjects: Collection[Subject]) -> None:
         await self.run(nodes, subjects=[each for each in subjects if not self.asleep(each)])
+
+    async def _known(self, node: str, names: Mapping[str, frozenset[str]]) -> Mapping[str, frozenset[str]]:
+        catalog = self._catalog()
+        domains = catalog.view(node).domains if catalog.node(node) is not None else {}
+        rows = {domain: domains[domain].id for domain in names if domain in domains}
+
+        def work(session: Session) -> Mapping[str, frozenset[str]]:
+            return {domain: known_users(session, row, names[domain]) for domain, row in rows.items()}
+
+        return await self._store.read(work) if rows else {}
 
     async def _node(self, node: str, round_: _Round) -> Compared:
         try:
