@@ -241,7 +241,11 @@ class GlobalVariable(Command[str | None]):
 
     def read(self, reply: str) -> str | None:
         """The value."""
-        return None if reply.strip() == _NO_REPLY else reply
+        if reply.strip() == _NO_REPLY:
+            return None
+        if reply.startswith("-ERR"):
+            raise self._failed(reply)
+        return reply
 
 
 @dataclass(frozen=True, slots=True)
