@@ -2,6 +2,7 @@
 
 import socket
 import warnings
+from dataclasses import replace
 from typing import Any
 
 import gevent  # type: ignore[import-untyped]
@@ -144,6 +145,26 @@ def test_a_node_that_reads_nothing_is_given_up() -> None:
             assert "does not read" in str(connection.error)
         with ours(port) as connection, pytest.raises(NotConnected, match="does not read"):
             connection.request_all([(line, outcomes.append, "api") for line in lines * 2], timeout=10)
+
+
+def test_commands_that_wait_for_answers_are_bounded() -> None:
+    gate = gevent.event.Event()
+
+    def script(talk: Talk) -> None:
+        talk.login()
+        gate.wait()
+        while heard := talk.hear():
+            talk.say(api(heard))
+
+    outcomes: list[Any] = []
+    with peer(script) as port, ours(port, policy=replace(POLICY, max_pending=3)) as connection:
+        connection.request_all([(f"api {index}", outcomes.append, "api") for index in range(3)], timeout=2)
+        with pytest.raises(NotConnected, match="too many commands wait"):
+            connection.request("api 3", outcomes.append, timeout=2, shown="api")
+        gate.set()
+        until(lambda: len(outcomes) == 3)
+        assert [each.text for each in outcomes] == ["api 0", "api 1", "api 2"]
+        assert connection.send("api 4").text == "api 4"
 
 
 def test_a_send_has_a_deadline() -> None:
