@@ -8,6 +8,7 @@ import pytest
 
 from controlplane.desired.revisions import Delete
 from controlplane.desired.values import Key, Noun
+from controlplane.push.plan import settable
 from controlplane.reconcile import Mode, ReconcilePolicy, Subject, Word
 from controlplane.store import Vault, upgrade
 from tests.desired.house import put
@@ -160,3 +161,44 @@ async def test_phones_of_users_who_are_no_more(url: str, vault: Vault) -> None:
         assert await found(land, Subject.REGISTRATIONS) == told
         land["fs1"].faults.errors["sofia status profile external reg"] = "\nRegistrations:\n"
         assert "registrations-unreadable fs1" in await found(land, Subject.REGISTRATIONS)
+
+
+@asynchronous
+async def test_modules_variables_and_registrations_are_put_right(url: str, vault: Vault) -> None:
+    rows = (
+        put(Noun.DOMAIN, "a.example"),
+        document("callcenter.conf", "<queues/>"),
+        put(Noun.VARIABLE, "city", value="Rome"),
+        put(Noun.VARIABLE, "rule", value="a=b"),
+    )
+    async with world(url, vault, (EXTERNAL, *rows), reconciling=REPORTING) as land:
+        middle = land.middle
+        await land.add("fs1", variables={"city": "Bonn"})
+        await middle.settled("fs1")
+        await land.api("fs1", "unload mod_callcenter")
+        await land.api("fs1", "standin register external 1001@a.example call-1")
+        before = len(land["fs1"].commands)
+        [tried] = await middle.reconciler.run(word=Word(Mode.DRY_RUN))
+        would = [step.command.shown for plan in tried.plans.values() for step in plan.steps]
+        assert would == [
+            "sofia profile external flush_inbound_reg 1001@a.example",
+            "load mod_callcenter",
+            "global_setvar city=Rome",
+        ]
+        assert not set(would) & set(list(land["fs1"].commands)[before:])
+        [compared] = await middle.reconciler.run(word=Word(Mode.REPAIR))
+        assert compared.pushed
+        await middle.settled("fs1")
+        assert set(would) <= set(list(land["fs1"].commands)[before:])
+        await middle.reconciler.run()
+        assert await middle.findings("fs1") == {"variable-unsettable rule": "is not set on the node"}
+        # The same once more: nothing is to be done.
+        again = len(land["fs1"].commands)
+        assert not (await middle.reconciler.run(word=Word(Mode.REPAIR)))[0].pushed
+        assert not set(would) & set(list(land["fs1"].commands)[again:])
+
+
+@pytest.mark.parametrize("value", ["", " a", "a=b", "it's", 'say "x"', "a\\b", "a`b", "${x}", "a\nb"])
+def test_values_that_no_command_can_carry(value: str) -> None:
+    assert not settable("name", value)
+    assert settable("name", "a b:c/d.e-f_g,h$1")

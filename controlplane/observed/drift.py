@@ -42,6 +42,8 @@ class Kind(StrEnum):
     """Not loaded, so that nobody reads a document."""
     VARIABLE_DIFFERS = "variable-differs"
     """A global variable is not what we put in its place in what the node is told."""
+    VARIABLE_UNSETTABLE = "variable-unsettable"
+    """The same, and no command can set it."""
 
 
 @dataclass(frozen=True, slots=True)

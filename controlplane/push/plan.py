@@ -34,9 +34,11 @@ from esl.commands import (
     ReloadAcl,
     ReloadModule,
     ReloadXml,
+    SetVariable,
     StartGateway,
 )
 from esl.errors import CommandRejected
+from esl.registrations import DropRegistrations
 
 
 class Act(StrEnum):
@@ -54,6 +56,8 @@ class Act(StrEnum):
     RELOAD_MODULE = "reload-module"
     LOAD_MODULE = "load-module"
     RELOAD_QUEUE = "reload-queue"
+    SET_VARIABLE = "set-variable"
+    DROP_REGISTRATIONS = "drop-registrations"
 
 
 _RELOADS_XML = frozenset(
@@ -157,6 +161,7 @@ def plan(
     planning.gateways()
     planning.acls(own_address)
     planning.documents()
+    planning.found()
     return planning.plan()
 
 
@@ -359,6 +364,29 @@ class _Planning:
         self.see_documents.add(name)
         return True
 
+    def found(self) -> None:
+        """What only a comparison finds to be otherwise than desired."""
+        should = {**self.wanted.needed, **self.wanted.modules}
+        for module in sorted(self.touches.modules & should.keys()):
+            if not self.seen.modules.get(module, False) and all(s.target != module for s in self.reloads):
+                reason = f"not loaded, and {should[module]} needs it"
+                self.reloads.append(Step(Act.LOAD_MODULE, module, LoadModule(module), reason))
+                # Each of these is fetched by the load.
+                whole = (How.RELOAD_MODULE, How.RELOAD_DROPPING)
+                loads = (name for name in self.wanted.documents if way(name).module == module)
+                self.see_documents |= {name for name in loads if way(name).how in whole}
+        for name in sorted(self.touches.variables & self.wanted.variables.keys()):
+            value = self.wanted.variables[name]
+            if settable(name, value):
+                reason = "the node holds another value, or none"
+                self.reloads.append(Step(Act.SET_VARIABLE, name, SetVariable(name, value), reason))
+        for who in sorted(self.touches.registrations):
+            self.reloads += [
+                Step(Act.DROP_REGISTRATIONS, who, DropRegistrations(profile, who), "is no user")
+                for profile in sorted(self.wanted.profiles)
+                if self.runs(profile)
+            ]
+
     def _reload(self, module: str, names: Sequence[str]) -> None:
         what, wants = f"{MODULE}{module}", self.wanted.documents
         step = Step(
@@ -471,6 +499,21 @@ def _sendable(queue: str) -> bool:
     return "$${" not in queue
 
 
+def settable(variable: str, value: str) -> bool:
+    """Whether a command can set a global variable to exactly that.
+
+    Quotes and backslashes are taken out (switch_utils.c, separate_string_char_delim), `${` is changed
+    (switch_core.c, switch_core_set_variable), and an empty value takes the variable away.
+    """
+    if not value or value != value.strip() or "${" in value or any(sign in value for sign in "'\"\\`"):
+        return False
+    try:
+        SetVariable(variable, value)
+    except CommandRejected:
+        return False
+    return True
+
+
 def to_read(touches: Touches, wanted: Wanted, applied: Applied) -> Mapping[str, frozenset[str]]:
     """What has to be read before planning: `gateways` and `profiles`, unless all are, and `modules`."""
     profiles = set(touches.profiles)
@@ -483,7 +526,10 @@ def to_read(touches: Touches, wanted: Wanted, applied: Applied) -> Mapping[str, 
     ways = [way(name) for name in documents]
     if any(by.how is How.RESCAN for by in ways):
         profiles |= wanted.profiles.keys()
+    if touches.registrations:
+        profiles |= wanted.profiles.keys()
     modules = {by.module for by in ways if by.module is not None and by.how is not How.NOTHING}
+    modules |= touches.modules
     return {
         "gateways": frozenset(gateways),
         "profiles": frozenset(profiles),

@@ -23,13 +23,17 @@ class Touches:
 
     All but the flushes are levels: what is done about them follows from the node's state. Flushes
     are owed until they were done. `everything`: compare all, whatever is named. `let`: what the operator
-    lets through though it drops calls, by the names of `Held.what`, until it was done.
+    lets through though it drops calls, by the names of `Held.what`, until it was done. `modules`,
+    `variables` and `registrations` (`USER@DOMAIN`) were found by comparing to be loaded, set, dropped.
     """
 
     gateways: frozenset[str] = frozenset()
     profiles: frozenset[str] = frozenset()
     acls: frozenset[str] = frozenset()
     documents: frozenset[str] = frozenset()
+    modules: frozenset[str] = frozenset()
+    variables: frozenset[str] = frozenset()
+    registrations: frozenset[str] = frozenset()
     let: frozenset[str] = frozenset()
     flushes: frozenset[CacheKey] = frozenset()
     flush_all: bool = False
@@ -43,11 +47,7 @@ class Touches:
         flushes = self.flushes | other.flushes
         flush_all = self.flush_all or other.flush_all or len(flushes) > MOST_FLUSHES
         return Touches(
-            gateways=self.gateways | other.gateways,
-            profiles=self.profiles | other.profiles,
-            acls=self.acls | other.acls,
-            documents=self.documents | other.documents,
-            let=self.let | other.let,
+            **{name: getattr(self, name) | getattr(other, name) for name in _NAMES},
             flushes=frozenset() if flush_all else flushes,
             flush_all=flush_all,
             everything=self.everything or other.everything,
@@ -84,7 +84,7 @@ class Touches:
         )
 
 
-_NAMES = ("gateways", "profiles", "acls", "documents", "let")
+_NAMES = ("gateways", "profiles", "acls", "documents", "modules", "variables", "registrations", "let")
 
 EVERYTHING = Touches(everything=True)
 

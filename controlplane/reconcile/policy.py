@@ -72,6 +72,7 @@ SEVERITIES: Mapping[Kind, Severity] = {
     Kind.REGISTRATION_FOREIGN: Severity.INFO,
     Kind.MODULE_NEEDED: Severity.WARNING,
     Kind.VARIABLE_DIFFERS: Severity.WARNING,
+    Kind.VARIABLE_UNSETTABLE: Severity.WARNING,
 }
 """All others are errors."""
 

@@ -20,7 +20,7 @@ from controlplane.push.findings import Found, Severity
 from controlplane.push.plan import Plan
 from controlplane.push.ports import Nodes, Wants
 from controlplane.push.pusher import Pusher
-from controlplane.push.queue import State
+from controlplane.push.queue import Ended, State
 from controlplane.reconcile.looking import UNREADABLE, Look, Looker
 from controlplane.reconcile.policy import KINDS, SEVERITIES, Mode, ReconcilePolicy, Subject, subject_of
 from controlplane.reconcile.repairs import History, Repairs, decide, touches_of
@@ -110,6 +110,8 @@ class Reconciler:
         self._records: Batch[_Record] = Batch(self._write, linger=0.02)
         self._soon = Soon(self._asked_for_by_nodes, policy.settle, policy.rest)
         self._cores: dict[str, str | None] = {}
+        self._repaired: dict[str, frozenset[Subject]] = {}
+        pusher.ended.listen(self._ended)
         self.asleep: Callable[[Subject], bool] = lambda _: False
         """Whether a subject is not compared but by an operator's word."""
 
@@ -183,6 +185,13 @@ class Reconciler:
     async def _asked_for_by_nodes(self, nodes: Collection[str], subjects: Collection[Subject]) -> None:
         await self.run(nodes, subjects=[each for each in subjects if not self.asleep(each)])
 
+    def _ended(self, ended: Ended) -> None:
+        """What a push was to repair is looked at, once it has run."""
+        if ended.state is not State.WAITING:
+            subjects = self._repaired.pop(ended.node, None)
+            if subjects and self.policy.events:
+                self._soon.ask(ended.node, subjects)
+
     async def _known(self, node: str, names: Mapping[str, frozenset[str]]) -> Mapping[str, frozenset[str]]:
         catalog = self._catalog()
         domains = catalog.view(node).domains if catalog.node(node) is not None else {}
@@ -207,6 +216,8 @@ class Reconciler:
             drifted = await self._in_vain(node, drifted, repairs)
         await self._record(node, drifted, look, round_, repairs, plans)
         if repairs.touches:
+            subjects = frozenset(subject_of(each.kind) for each in repairs.repaired)
+            self._repaired[node] = self._repaired.get(node, frozenset()) | subjects
             await self._pusher.enqueue({node: repairs.touches}, "found by comparing", patient=round_.patient)
         return Compared(
             node,

@@ -18,6 +18,10 @@ _FIELDS: Mapping[Kind, str] = {
     **dict.fromkeys(GATEWAY_REPAIRS, "gateways"),
     **dict.fromkeys(PROFILE_REPAIRS, "profiles"),
     Kind.ACL_WRONG: "acls",
+    Kind.MODULE_MISSING: "modules",
+    Kind.MODULE_NEEDED: "modules",
+    Kind.VARIABLE_DIFFERS: "variables",
+    Kind.REGISTRATION_ORPHAN: "registrations",
 }
 """What a push to it mends, by the names of `Touches`. All other kinds are told of only."""
 

@@ -2,6 +2,7 @@
 
 from controlplane.observed.drift import Drift, Kind
 from controlplane.observed.values import Wanted
+from controlplane.push.plan import settable
 from controlplane.push.ports import Nodes
 from controlplane.reconcile.asking import answers
 from esl.queries import GlobalVariable, GlobalVariables
@@ -17,7 +18,7 @@ async def compare(nodes: Nodes, wanted: Wanted) -> tuple[Drift, ...]:
     confirmed = await answers(nodes, wanted.node, [GlobalVariable(name) for name in suspected])
     return tuple(
         Drift(
-            Kind.VARIABLE_DIFFERS,
+            Kind.VARIABLE_DIFFERS if settable(name, wanted.variables[name]) else Kind.VARIABLE_UNSETTABLE,
             name,
             "is not set on the node" if value is None else "has another value on the node",
             wanted.variables[name],

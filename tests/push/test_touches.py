@@ -3,12 +3,16 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controlplane.push.touches import EVERYTHING, MOST_FLUSHES, CacheKey, Touches, merged
+from controlplane.push.touches import _NAMES, EVERYTHING, MOST_FLUSHES, CacheKey, Touches, merged
 
 NAMES = st.frozensets(st.text(max_size=3), max_size=3)
 KEYS = st.builds(CacheKey, st.sampled_from(["id", "number-alias"]), st.text(max_size=3), st.text(max_size=3))
 TOUCHES = st.builds(
-    Touches, NAMES, NAMES, NAMES, NAMES, NAMES, st.frozensets(KEYS, max_size=3), st.booleans(), st.booleans()
+    Touches,
+    *[NAMES] * len(_NAMES),
+    flushes=st.frozensets(KEYS, max_size=3),
+    flush_all=st.booleans(),
+    everything=st.booleans(),
 )
 
 
@@ -20,7 +24,7 @@ def test_json_keeps_everything(touches: Touches) -> None:
 @given(TOUCHES, TOUCHES)
 def test_merging_loses_nothing(one: Touches, other: Touches) -> None:
     both = one.merge(other)
-    for name in ("gateways", "profiles", "acls", "documents", "let"):
+    for name in _NAMES:
         assert getattr(both, name) == getattr(one, name) | getattr(other, name)
     assert both.flush_all or both.flushes == one.flushes | other.flushes
     assert both.flush_all is (one.flush_all or other.flush_all)
