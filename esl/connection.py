@@ -156,6 +156,8 @@ class Connection(InboundESL):  # type: ignore[misc]  # greenswitch has no types
     def log_in(self) -> None:
         """The second half, in the time that the first has left; what passed between them does not count."""
         with self._coming_up(self._left):
+            if self.error is not None:  # it has ended meanwhile
+                raise self.error
             self.authenticate()
 
     @contextmanager

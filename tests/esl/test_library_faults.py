@@ -266,6 +266,17 @@ def test_the_greeting_has_a_deadline() -> None:
             pass
 
 
+def test_a_node_that_leaves_between_greeting_and_login_is_told_by_its_reason() -> None:
+    def script(talk: Talk) -> None:
+        talk.say(BANNER)
+
+    with peer(script) as port, ours(port, connect=False) as connection:
+        connection.open()
+        assert connection.closed.wait(2)
+        with pytest.raises(ConnectFailed, match="closed by the node"):
+            connection.log_in()
+
+
 def test_a_reply_that_is_lost_does_not_shift_the_next() -> None:
     def script(talk: Talk) -> None:
         talk.login()
