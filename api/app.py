@@ -35,6 +35,7 @@ from api.resources import (
     pushes,
     registrations,
     revisions,
+    rollouts,
     suspending,
     tokens,
 )
@@ -140,6 +141,7 @@ def operators_routes() -> list[BaseRoute]:
         pushes,
         letting,
         registrations,
+        rollouts,
         suspending,
         findings,
         jobs,

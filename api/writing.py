@@ -9,6 +9,7 @@ from api.auth import operator_of
 from api.middle import daemon_of
 from api.problems import FieldProblem, Problem, bad_request, invalid
 from api.request_ids import request_id_of
+from controlplane import strategy
 from controlplane.desired.errors import AlreadyExists, Conflict, DesiredError, Invalid, NotFound
 from controlplane.desired.revisions import Author, ChangeSet, Item, Revision
 
@@ -36,9 +37,10 @@ def consequences(revision: Revision | None, current: int) -> dict[str, Any]:
 
 
 def author_of(request: Request) -> Author:
-    """Say who writes: the token, from where, the request's id, and the reason given.
+    """Say who writes: the token, from where, the request's id, the reason given, and how it is to go out.
 
-    The reason comes in `X-Reason` (UTF-8) or `?reason=`. Raises `Problem` 400.
+    The reason comes in `X-Reason` (UTF-8) or `?reason=`, the strategy of the rollout in `X-Rollout` or
+    `?rollout=`. Raises `Problem` 400.
     """
     operator = operator_of(request)
     return Author(
@@ -47,6 +49,7 @@ def author_of(request: Request) -> Author:
         source=request.client.host if request.client else "",
         request_id=request_id_of(request.scope),
         reason=_reason(request),
+        rollout=_rollout(request),
     )
 
 
@@ -63,6 +66,16 @@ def refusal(error: DesiredError) -> Problem:
             return Problem(404, "not-found", str(error))
         case _:
             raise error
+
+
+def _rollout(request: Request) -> str:
+    text = request.headers.get("x-rollout", request.query_params.get("rollout", "")).strip()
+    if not text:
+        return ""
+    try:
+        return str(strategy.parse(text))
+    except ValueError as error:
+        raise bad_request("rollout", str(error)) from None
 
 
 def _reason(request: Request) -> str:

@@ -178,7 +178,9 @@ def applied(found: Fleet, name: str, body: dict[str, Any]) -> float:
 
 def _change(found: Fleet, name: str, body: dict[str, Any]) -> int:
     """Change a gateway, wait till every node has it, and give the revision."""
-    changed = found.client.put(f"/gateways/{name}", json=body).raise_for_status().json()
+    # One node after the other would measure the nodes' patience, not ours.
+    how = {"rollout": "all-at-once"}
+    changed = found.client.put(f"/gateways/{name}", json=body, params=how).raise_for_status().json()
     revision = int(changed["revision"])
     _wait(lambda: _at(found, revision) == found.nodes, f"revision {revision} on all nodes")
     return revision

@@ -104,7 +104,7 @@ def gateway(name: str, *, register: bool = False, password: str = "secret") -> P
 
 
 def _no_pushes(
-    session: Session, revision: int, changes: object, before: Catalog, after: Catalog
+    session: Session, revision: int, changes: object, before: Catalog, after: Catalog, author: Author
 ) -> Collection[str]:
     return ()
 

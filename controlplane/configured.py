@@ -9,9 +9,9 @@ from typing import Any
 from controlplane.desired import windows
 from controlplane.desired.directives import Allowed
 from controlplane.jobs import Job, Work, comparing
-from controlplane.push import PushPolicy
+from controlplane.push import PushPolicy, RolloutPolicy
 from controlplane.reconcile import Mode, ReconcilePolicy, Reconciler, Subject
-from controlplane.settings import Documents, EventSocket, Probe, Push, Reconcile, Retention, Settings
+from controlplane.settings import Documents, EventSocket, Probe, Push, Reconcile, Retention, Rollout, Settings
 from controlplane.store.engine import Store
 from controlplane.store.retention import Keep, prune
 from esl.link import LinkPolicy
@@ -57,6 +57,18 @@ def push_policy(settings: Push, probe: Probe) -> PushPolicy:
     )
 
 
+def rollout_policy(settings: Rollout) -> RolloutPolicy:
+    """Say how nodes are given their turns."""
+    return RolloutPolicy(
+        settle=settings.settle,
+        deadline=settings.deadline,
+        skip_away=settings.away == "skip",
+        canary_wait=settings.canary_wait,
+        error_rate=settings.error_rate,
+        error_calls=settings.error_calls,
+    )
+
+
 def reconcile_policy(settings: Reconcile) -> ReconcilePolicy:
     """Say what is done about drift."""
     return ReconcilePolicy(
@@ -92,13 +104,14 @@ def jobs(settings: Settings, store: Store, reconciler: Reconciler, probe: Work) 
 
 
 def keep(settings: Retention) -> Keep:
-    """Say how long history is kept; runs of jobs as long as pushes."""
+    """Say how long history is kept; runs of jobs and rollouts as long as pushes."""
     return Keep(
         revisions=timedelta(days=settings.revisions),
         audit=timedelta(days=settings.audit),
         pushes=timedelta(days=settings.pushes),
         findings=timedelta(days=settings.findings),
         runs=timedelta(days=settings.pushes),
+        rollouts=timedelta(days=settings.pushes),
     )
 
 

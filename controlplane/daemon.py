@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping
 from contextlib import AsyncExitStack
 from functools import partial
 
-from controlplane import configured
+from controlplane import configured, strategy
 from controlplane.answers.answers import Answers
 from controlplane.desired import reader
 from controlplane.desired.catalog import Catalog
@@ -23,7 +23,7 @@ from controlplane.jobs import Jobs, job_of
 from controlplane.observed.live import Live
 from controlplane.observed.refusals import Refusals
 from controlplane.operators import Operators
-from controlplane.push import Enqueues, Pusher, Wants
+from controlplane.push import Enqueues, Pusher, Rollouts, Wants
 from controlplane.reconcile import Reconciler
 from controlplane.settings import Settings
 from controlplane.store import DatabaseRefused, Store, Vault, ping, upgrade
@@ -47,6 +47,7 @@ class Daemon:
     answers: Answers
     fleet: Fleet
     pusher: Pusher
+    rollouts: Rollouts
     reconciler: Reconciler
     jobs: Jobs
 
@@ -77,6 +78,8 @@ class Daemon:
             holding.look(self.desired.catalog)
             holding.start()
             undo.push_async_callback(holding.stop)
+            self.rollouts.start()
+            undo.push_async_callback(self.rollouts.stop)
             await self.jobs.start()
             undo.push_async_callback(self.jobs.stop, 0.0)
             self._stopping = undo.pop_all()
@@ -89,6 +92,7 @@ class Daemon:
         that runs our command asks us before it replies.
         """
         await self.reconciler.stop()
+        await self.rollouts.stop()
         await asyncio.gather(self.jobs.stop(timeout), self.pusher.stop(timeout))
 
     async def stop(self) -> None:
@@ -131,7 +135,11 @@ class Daemon:
             Desired.open,
             store,
             vault,
-            Enqueues(self._own_address),
+            Enqueues(
+                self._own_address,
+                strategy.parse(settings.rollout.strategy),
+                roll_back=settings.rollout.on_failure == "roll-back",
+            ),
             configured.allowed(settings.documents),
         )
         self.answers = Answers(
@@ -154,6 +162,14 @@ class Daemon:
             ailing=lambda node: self.live.of(node).ailing(),
             policy=configured.push_policy(settings.push, settings.probe),
         )
+        self.rollouts = Rollouts(
+            store,
+            self._catalog,
+            self.fleet,
+            self.pusher,
+            self.desired.undo,
+            configured.rollout_policy(settings.rollout),
+        )
         self.reconciler = Reconciler(
             store,
             self._catalog,
@@ -171,6 +187,7 @@ class Daemon:
             self.desired.settle(elsewhere.settled)
             self.pusher.caching.listen(lambda news: elsewhere.may_cache(*news))
         self.desired.listen(self.pusher.committed)
+        self.desired.listen(lambda _, __: self.rollouts.wake())
 
     @property
     def catalog(self) -> Catalog:

@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from controlplane import strategy
 from controlplane.desired import windows
 
 PREFIX = "CONTROLPLANE__"
@@ -31,6 +32,10 @@ class SettingsError(Exception):
 
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _strategy(text: str) -> str:
+    return str(strategy.parse(text))
 
 
 def _window(text: str) -> str:
@@ -154,6 +159,24 @@ class Push(_Section):
     """Between two looks whether a node on which something is held carries calls."""
 
 
+class Rollout(_Section):
+    """How changes that interrupt calls are brought to several nodes."""
+
+    strategy: Annotated[str, AfterValidator(_strategy)] = "one-by-one"
+    """See `controlplane.strategy`."""
+    settle: Seconds = 30.0
+    """For a node's gateways to be again as they were before it was changed."""
+    deadline: Seconds = 300.0
+    """For a node to take the change."""
+    away: Literal["skip", "wait"] = "skip"
+    """What becomes of nodes that are away at their turn: they catch up later, or all wait for them."""
+    canary_wait: Annotated[float, Field(ge=0, le=86400)] = 60.0
+    """For how long canaries must be well before the rest follows."""
+    error_rate: Annotated[float, Field(ge=0, le=1)] = 0.5
+    error_calls: Annotated[int, Field(ge=1, le=1_000_000)] = 10
+    on_failure: Literal["stop", "roll-back"] = "stop"
+
+
 class Probe(_Section):
     """How nodes are asked to show that they can fetch from us."""
 
@@ -246,6 +269,7 @@ class Settings(BaseSettings):
     operators: OperatorsListener = OperatorsListener()
     event_socket: EventSocket = EventSocket()
     push: Push = Push()
+    rollout: Rollout = Rollout()
     probe: Probe = Probe()
     reconcile: Reconcile = Reconcile()
     retention: Retention = Retention()

@@ -101,6 +101,10 @@ def _shown(daemon: Daemon, status: NodeStatus) -> dict[str, Any]:
         "heartbeat": _heartbeat(daemon.live.of(status.node).heartbeat),
         "pushes": [_push(push) for push in status.pushes],
         "held": dict(status.held),
+        "withheld": [
+            {"rollout": each.rollout, "revision": each.revision, "reason": each.reason}
+            for each in status.withheld
+        ],
         "findings": status.findings,
         "suspended": {"reason": suspension.reason, "by": suspension.actor, "since": told(suspension.since)}
         if suspension

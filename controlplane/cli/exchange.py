@@ -9,7 +9,7 @@ import typer
 from controlplane.cli.client import Json, Refused, below
 from controlplane.cli.command import Call, command
 from controlplane.cli.failure import Code, Failure
-from controlplane.cli.landing import Reason, Wait, landed
+from controlplane.cli.landing import Reason, Rollout, Wait, landed
 from controlplane.cli.output import Column
 from controlplane.exchange import Imported, read_folder
 from controlplane.exchange import Refused as FolderRefused
@@ -44,6 +44,7 @@ def take(
         bool, typer.Option("--leave-out", help="Go on although something has no place in a row.")
     ] = False,
     reason: Reason = None,
+    rollout: Rollout = None,
     wait: Wait = None,
 ) -> Code:
     """Write a FreeSWITCH configuration folder into the desired state, in one revision.
@@ -59,7 +60,8 @@ def take(
         raise Failure(f"nothing was written, for this would be lost (--leave-out goes on without it):{told}")
     body = {"rows": [row.to_json(scope) for row in found.rows], "dry_run": dry_run}
     try:
-        answer: Json = call.client.send("POST", "/import", body, params={"reason": reason})
+        how = {"reason": reason, "rollout": rollout}
+        answer: Json = call.client.send("POST", "/import", body, params=how)
     except Refused as refused:
         raise Failure(_placed(str(refused), found)) from None
     if dry_run and not call.out.as_json:

@@ -9,7 +9,7 @@ import typer
 from controlplane.cli.client import Json
 from controlplane.cli.command import Call, agree, command
 from controlplane.cli.failure import Code
-from controlplane.cli.landing import Reason, Wait, landed
+from controlplane.cli.landing import Reason, Rollout, Wait, landed
 from controlplane.cli.output import Column, moment
 
 REVISIONS = (
@@ -53,6 +53,7 @@ def rollback(
     number: Annotated[int, typer.Argument(metavar="N")],
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     reason: Reason = None,
+    rollout: Rollout = None,
     wait: Wait = None,
 ) -> Code:
     """Bring everything, passwords included, back to what it was at a revision: a new revision.
@@ -61,7 +62,9 @@ def rollback(
     """
     what = f"everything goes back to revision {number}, passwords included"
     agree(what, "Roll back?", "nothing is rolled back", yes=yes)
-    told = call.client.send("POST", f"/revisions/{number}/rollback", params={"reason": reason})
+    told = call.client.send(
+        "POST", f"/revisions/{number}/rollback", params={"reason": reason, "rollout": rollout}
+    )
     return landed(call, f"back to revision {number}", told, wait)
 
 

@@ -19,6 +19,14 @@ Wait = Annotated[
         help="Wait till it has landed on every node, so long at most; the exit code is 1 when it has not.",
     ),
 ]
+Rollout = Annotated[
+    str | None,
+    typer.Option(
+        "--rollout",
+        metavar="STRATEGY",
+        help="How it goes to several nodes: one-by-one, all-at-once, batches:N, canary:GROUP[/REST].",
+    ),
+]
 Reason = Annotated[str | None, typer.Option("--reason", help="Why: kept with the revision.")]
 
 # Seconds between two looks.
@@ -37,10 +45,17 @@ def landed(call: Call, what: str, told: Json, wait: float | None) -> Code:
         call.out.say(f"{what}: nothing to change")
     else:
         where = ", ".join(nodes) if len(nodes) <= _FEW else f"{len(nodes)} nodes"
-        call.out.say(f"{what}: revision {told['revision']}", f", pushed to {where}" if nodes else "")
+        pushed = f", pushed to {where}{_rollout(call, told['revision'])}" if nodes else ""
+        call.out.say(f"{what}: revision {told['revision']}", pushed)
     if wait is None or not nodes:
         return Code.DONE
     return await_nodes(call, nodes, told["revision"], wait)
+
+
+def _rollout(call: Call, revision: int) -> str:
+    """Say in which rollout the nodes have their turns, if they have."""
+    found = call.client.get("/rollouts", {"revision": revision})["items"]
+    return "".join(f" in rollout {each['id']} ({each['strategy']})" for each in found)
 
 
 def await_nodes(call: Call, nodes: list[str], revision: int, wait: float) -> Code:
@@ -71,7 +86,7 @@ def _outcome(node: str, status: Json | None, revision: int, *, late: bool) -> Js
     """Judge: None while it is under way and not late."""
     if status is None:
         return {"node": node, "ok": False, "state": "failed", "error": "the node is no more"}
-    states = {push["state"] for push in status["pushes"]}
+    states = {push["state"] for push in status["pushes"]} | {"waiting" for _ in status["withheld"]}
     if not states and status["applied_revision"] >= revision:
         return {"node": node, "ok": True, "applied_revision": status["applied_revision"]}
     if "stalled" in states or not states or late:

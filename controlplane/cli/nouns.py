@@ -12,7 +12,7 @@ import typer
 from controlplane.cli.client import Json, below
 from controlplane.cli.command import Call, agree, ask_unseen, command, read_text
 from controlplane.cli.failure import Code, Failure
-from controlplane.cli.landing import Reason, Wait, landed
+from controlplane.cli.landing import Reason, Rollout, Wait, landed
 from controlplane.cli.output import Column, complain
 
 
@@ -120,12 +120,13 @@ def put(
     file: Annotated[str, typer.Option("--file", metavar="FILE", help="JSON; - is standard input.")],
     scope: Scope = None,
     reason: Reason = None,
+    rollout: Rollout = None,
     wait: Wait = None,
 ) -> Code:
     """Create one, or replace it whole. A `version` in the JSON must be the one that stands."""
     path = noun.item(name)
     body = _read_json(file)
-    told = call.client.send("PUT", path, body, params={"scope": scope, "reason": reason})
+    told = call.client.send("PUT", path, body, params={"scope": scope, "reason": reason, "rollout": rollout})
     return landed(call, f"{noun.word} {name}", told, wait)
 
 
@@ -142,6 +143,7 @@ def change(
     ] = None,
     scope: Scope = None,
     reason: Reason = None,
+    rollout: Rollout = None,
     wait: Wait = None,
 ) -> Code:
     """Change params of one and keep the rest, unless somebody else changes it meanwhile.
@@ -168,7 +170,7 @@ def change(
         "PUT",
         path,
         stands,
-        params={"scope": stands.get("scope"), "reason": reason},
+        params={"scope": stands.get("scope"), "reason": reason, "rollout": rollout},
         headers={"If-Match": f'"{stands["version"]}"'},
     )
     return landed(call, f"{noun.word} {name}", told, wait)
@@ -181,6 +183,7 @@ def delete(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     scope: Scope = None,
     reason: Reason = None,
+    rollout: Rollout = None,
     wait: Wait = None,
 ) -> Code:
     """Delete one, and what stands under it: that is asked about first, and so is a node."""
@@ -192,7 +195,9 @@ def delete(
         agree(what, "Delete them all?", "nothing is deleted", yes=yes)
     elif noun is NODE:
         agree(f"node {name} is answered and commanded no more", "Delete it?", "nothing is deleted", yes=yes)
-    told = call.client.send("DELETE", noun.item(name), params={"scope": scope, "reason": reason})
+    told = call.client.send(
+        "DELETE", noun.item(name), params={"scope": scope, "reason": reason, "rollout": rollout}
+    )
     return landed(call, f"{noun.word} {name} is removed", told, wait)
 
 

@@ -12,6 +12,7 @@ from controlplane.cli import (
     node,
     nouns,
     registrations,
+    rollouts,
     suspending,
     watching,
 )
@@ -27,7 +28,7 @@ def _made() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
         help="A control plane for FreeSWITCH. Exit codes: 0 done, 1 some node failed, 2 wrong use.",
     )
-    seeing = (watching, registrations, lookups, explaining)
+    seeing = (watching, rollouts, registrations, lookups, explaining)
     for room in (machine, node, *seeing, suspending, actions, nouns, exchange, history):
         room.add(made)
     return made

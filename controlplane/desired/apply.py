@@ -61,7 +61,7 @@ def apply(
         raise Invalid(tuple(_told(key, error, alone=len(writes) == 1) for key, error in errors))
     sealing.superseded(session, number, ((change.before, change.after) for change in changes))
     told = tuple(warnings(changes, after))
-    nodes = tuple(sorted(effects(session, number, changes, before, after)))
+    nodes = tuple(sorted(effects(session, number, changes, before, after, author)))
     cells = [_cells(change) for change in changes]
     made = digest(last.digest, number, at, author, cells, nodes, told)
     session.execute(

@@ -50,13 +50,17 @@ class ChangeSet:
 
 @dataclass(frozen=True, slots=True)
 class Author:
-    """Who writes, from where (an address), for which request, and why. `token`: the token's id."""
+    """Who writes, from where (an address), for which request, and why. `token`: the token's id.
+
+    `rollout`: the strategy by which it is to go out (`controlplane.strategy`); empty: as set.
+    """
 
     actor: str
     source: str = ""
     request_id: str = ""
     reason: str = ""
     token: str = ""
+    rollout: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +98,7 @@ class Effects(Protocol):
         changes: Collection[Changed],
         before: "Catalog",
         after: "Catalog",
+        author: Author,
     ) -> Collection[str]:
         """Enqueue what nodes must be told; give the names of the nodes that got a push."""
         ...

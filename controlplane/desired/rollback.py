@@ -1,14 +1,15 @@
-"""Back to an earlier revision: which rows it had, password versions included."""
+"""Back to an earlier revision, or behind a single one: which rows it had, password versions included."""
 
+from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
 from controlplane.desired import checks, codec, sealing
 from controlplane.desired.catalog import Catalog
 from controlplane.desired.directives import NONE, Allowed
-from controlplane.desired.errors import FieldError, Invalid, NotFound
+from controlplane.desired.errors import Conflict, FieldError, Invalid, NotFound
 from controlplane.desired.standing import beneath, standing
 from controlplane.desired.values import Document, Key, Noun, Scope, Value
 from controlplane.desired.writing import Write
@@ -30,7 +31,38 @@ def restoring(session: Session, catalog: Catalog, *, to: int, allowed: Allowed =
         raise NotFound(
             f"revision {to} cannot be gone back to: what came after it is kept only from {kept} on"
         )
-    targets, versions = _targets(session, to)
+    targets, versions = _targets(session, _CHANGES.c.revision > to)
+    return _bringing(session, catalog, targets, versions, allowed)
+
+
+def undoing(session: Session, catalog: Catalog, *, number: int, allowed: Allowed = NONE) -> list[Write]:
+    """Give the writes that take back what revision `number` changed, and nothing else.
+
+    None where it stands as before already. Raises NotFound when the revision is not kept, Conflict when a
+    row was changed again since, and as `restoring`.
+    """
+    wanted = select(_CHANGES).where(_CHANGES.c.revision == number)
+    after = {key_of(cells): cells["after"] for cells in session.execute(wanted).mappings()}
+    if not after:
+        raise NotFound(f"revision {number} is not kept, or there is none")
+    targets, versions = _targets(session, _CHANGES.c.revision == number)
+    stands = standing(session, catalog, list(targets))
+    for key, was in targets.items():
+        row = stands.get(key)
+        value = None if row is None else row.value
+        left = None if after[key] is None else codec.from_json(key, after[key])
+        if value not in (was, left):
+            raise Conflict(str(key), None if row is None else row.version)
+    return _bringing(session, catalog, targets, versions, allowed)
+
+
+def _bringing(
+    session: Session,
+    catalog: Catalog,
+    targets: Mapping[Key, Value | None],
+    versions: Mapping[Key, int],
+    allowed: Allowed,
+) -> list[Write]:
     stands = standing(session, catalog, list(targets))
     writes: dict[Key, Write] = {}
     for key, value in targets.items():
@@ -54,11 +86,9 @@ def restoring(session: Session, catalog: Catalog, *, to: int, allowed: Allowed =
     return list(writes.values())
 
 
-def _targets(session: Session, to: int) -> tuple[dict[Key, Value | None], dict[Key, int]]:
-    """What each row that changed since was, and the last version that it had."""
-    wanted = (
-        select(_CHANGES).where(_CHANGES.c.revision > to).order_by(_CHANGES.c.revision, _CHANGES.c.position)
-    )
+def _targets(session: Session, which: ColumnElement[bool]) -> tuple[dict[Key, Value | None], dict[Key, int]]:
+    """What each row was before the first of these changes, and the last version that it had."""
+    wanted = select(_CHANGES).where(which).order_by(_CHANGES.c.revision, _CHANGES.c.position)
     targets: dict[Key, Value | None] = {}
     versions: dict[Key, int] = {}
     for cells in session.execute(wanted).mappings():

@@ -15,7 +15,7 @@ from controlplane.desired.commit import planned
 from controlplane.desired.directives import NONE, Allowed
 from controlplane.desired.loading import check_vault, load
 from controlplane.desired.revisions import Author, ChangeSet, Effects, Revision
-from controlplane.desired.rollback import restoring
+from controlplane.desired.rollback import restoring, undoing
 from controlplane.desired.writing import Write
 from controlplane.store.engine import Store
 from controlplane.store.vault import Vault
@@ -88,6 +88,13 @@ class Desired:
         when something that stood then may stand no more.
         """
         return await self._write(partial(restoring, to=to, allowed=self._allowed), author)
+
+    async def undo(self, number: int, author: Author) -> Revision | None:
+        """Take back what revision `number` changed, passwords included, as a new revision.
+
+        None when nothing differs. Raises Conflict when a row was changed again since, else as `rollback`.
+        """
+        return await self._write(partial(undoing, number=number, allowed=self._allowed), author)
 
     async def _write(self, plan: Plan, author: Author) -> Revision | None:
         loop = asyncio.get_running_loop()

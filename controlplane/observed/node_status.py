@@ -65,6 +65,15 @@ class OpenPush:
 
 
 @dataclass(frozen=True, slots=True)
+class Withheld:
+    """What a rollout does not bring to the node before its turn: of which revision, and why not now."""
+
+    rollout: int
+    revision: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class NodeStatus:
     """One node now.
 
@@ -98,6 +107,7 @@ class NodeStatus:
     ails: str = ""
     answered_at: datetime | None = None
     round_trip: float | None = None
+    withheld: tuple[Withheld, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +137,7 @@ def status(
     proof: Proof | None = None,
     suspended: Suspended | None = None,
     ailing: str = "",
+    withheld: Sequence[Withheld] = (),
 ) -> NodeStatus:
     """Put together; `drifting`: the reasons of the standing findings by which it is not in sync.
 
@@ -134,11 +145,13 @@ def status(
     of it is known not to work.
     """
     in_sync, why = _in_sync(mode, link, progress, pushes, held, drifting)
+    if withheld and not pushes:
+        in_sync, why = False, _till_its_turn(link, withheld[0])
     found = (
         _connected(link),
         _answering(link, proof),
         Condition(Name.IN_SYNC, in_sync, why),
-        _reconciling(link, pushes),
+        _reconciling(link, pushes, withheld),
         _stalled(pushes),
         _suspended(suspended),
     )
@@ -156,7 +169,7 @@ def status(
         catalog_revision=catalog_revision,
         desired_revision=progress.desired_revision,
         attempted_revision=progress.attempted_revision,
-        applied_revision=progress.applied_revision,
+        applied_revision=min([progress.applied_revision, *(each.revision - 1 for each in withheld)]),
         observed_at=progress.observed_at,
         in_sync=in_sync,
         why=why,
@@ -168,6 +181,7 @@ def status(
         ails=ails,
         answered_at=answered.answered_at,
         round_trip=answered.round_trip,
+        withheld=tuple(withheld),
     )
 
 
@@ -187,10 +201,12 @@ def _answering(link: Link | None, proof: Proof | None) -> Condition:
     return Condition(Name.ANSWERING, not proof.reason, proof.reason)
 
 
-def _reconciling(link: Link | None, pushes: Sequence[OpenPush]) -> Condition:
+def _reconciling(link: Link | None, pushes: Sequence[OpenPush], withheld: Sequence[Withheld]) -> Condition:
     for push in pushes:
         if push.state != "stalled":
             return Condition(Name.RECONCILING, True, _on_its_way(link, push))
+    for each in withheld:
+        return Condition(Name.RECONCILING, True, _till_its_turn(link, each))
     return Condition(Name.RECONCILING, False)
 
 
@@ -247,8 +263,17 @@ def _in_sync(
     return True, ""
 
 
+def _till_its_turn(link: Link | None, withheld: Withheld) -> str:
+    if link is not None and link.state is LinkState.UP:
+        return withheld.reason
+    return f"{withheld.reason}; it waits till the node is back: {_away(link)}"
+
+
+def _away(link: Link | None) -> str:
+    return link.reason if link is not None and link.reason else "not connected"
+
+
 def _on_its_way(link: Link | None, push: OpenPush) -> str:
     if link is None or link.state is not LinkState.UP:
-        away = link.reason if link is not None and link.reason else "not connected"
-        return f"a push waits till the node is back: {away}"
+        return f"a push waits till the node is back: {_away(link)}"
     return f"a push is {push.state}" + (f": {push.reason}" if push.reason else "")

@@ -1,6 +1,6 @@
 """Makes a revision's pushes part of its transaction, and refuses what would lock us out."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 
 from sqlalchemy import select
@@ -9,13 +9,15 @@ from sqlalchemy.orm import Session
 from controlplane.desired import reader
 from controlplane.desired.catalog import Catalog, NodeView
 from controlplane.desired.errors import FieldError, Invalid
-from controlplane.desired.revisions import Changed
+from controlplane.desired.revisions import Author, Changed
 from controlplane.desired.values import Node, NodeMode, Noun
-from controlplane.push import documents, findings, queue, suspensions
+from controlplane.push import documents, findings, queue, rollout_rows, suspensions
 from controlplane.push.acls import refused_by
 from controlplane.push.effects import effects
+from controlplane.push.interrupting import interrupting
 from controlplane.push.touches import Touches
 from controlplane.store import tables
+from controlplane.strategy import ALL_AT_ONCE, Strategy, parse
 
 EVENT_SOCKET = "event_socket.conf"
 
@@ -26,10 +28,20 @@ class Enqueues:
     """Called within each commit's transaction, in the writer's thread.
 
     `own_address(node)`: the address at which the node sees us, None while there is no connection.
+    `strategy`: how what interrupts calls goes out when the writer says nothing; `roll_back`: whether a
+    rollout that fails is rolled back.
     """
 
-    def __init__(self, own_address: Callable[[str], str | None]) -> None:
+    def __init__(
+        self,
+        own_address: Callable[[str], str | None],
+        strategy: Strategy = ALL_AT_ONCE,
+        *,
+        roll_back: bool = False,
+    ) -> None:
         self._own_address = own_address
+        self._strategy = strategy
+        self._roll_back = roll_back
 
     def __call__(
         self,
@@ -38,6 +50,7 @@ class Enqueues:
         changes: Collection[Changed],
         before: Catalog,
         after: Catalog,
+        author: Author,
     ) -> Collection[str]:
         """Enqueue; gives the nodes that got a push.
 
@@ -48,15 +61,29 @@ class Enqueues:
         for node, touches in touched.items():
             self._guard(session, after.view(node), touches)
         now = datetime.now(UTC)
-        queue.enqueue(session, revision, touched, now)
+        strategy = parse(author.rollout) if author.rollout else self._strategy
+        withheld: Mapping[str, Touches] = {}
+        if not strategy.at_once and author.rollout:
+            withheld = {node: touches.levels for node, touches in touched.items() if touches.levels}
+        elif not strategy.at_once:
+            withheld = interrupting(touched, ordered, before, after)
+            withheld = withheld if len(withheld) > 1 else {}
+        rollout_rows.take_over(session, revision, touched, now)
+        at_once = {node: touches.without(withheld.get(node, Touches())) for node, touches in touched.items()}
+        queue.enqueue(session, revision, {node: each for node, each in at_once.items() if each}, now)
+        if withheld:
+            how = {"roll_back": self._roll_back}
+            rollout_rows.add(session, revision, strategy, author, withheld, now, **how)
         gone = [each.key.name for each in ordered if each.key.noun is Noun.NODE and each.after is None]
         if gone:
             queue.forget(session, gone, now)
             findings.forget(session, gone, now)
             suspensions.forget(session, gone)
+            rollout_rows.forget(session, gone, "the node was deleted", now)
         let_go = [each.key.name for each in ordered if _let_go(each)]
         if let_go:
             queue.withdraw(session, let_go, now)
+            rollout_rows.forget(session, let_go, "the node is only observed", now)
         return touched.keys()
 
     def _guard(self, session: Session, view: NodeView, touches: Touches) -> None:

@@ -235,6 +235,10 @@ class Pusher:
         """Whether a push to the node is under way."""
         return self._dispatcher.busy(node)
 
+    def notify(self, nodes: Collection[str]) -> None:
+        """Pushes for these nodes were put into the queue."""
+        self._dispatcher.notify(nodes)
+
     def serial(self, node: str) -> AbstractAsyncContextManager[None]:
         """Have the node for oneself, between its pushes."""
         return self._dispatcher.serial(node)

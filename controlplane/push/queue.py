@@ -198,6 +198,11 @@ def take(session: Session, nodes: Collection[str], now: datetime) -> list[Taken]
     return [Taken(_push(row), known.get(row["node"], NodeState(row["node"]))) for row in rows]
 
 
+def concern(session: Session, revision: int, nodes: Collection[str]) -> None:
+    """The revision concerns these nodes, though nothing is pushed to them for it yet."""
+    _write_states(session, {node: {"desired_revision": revision} for node in nodes})
+
+
 def let_through(session: Session, number: int) -> bool:
     """Have a push that waits wait for no change window; whether it did wait."""
     found = session.execute(

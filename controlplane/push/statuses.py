@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from controlplane.desired.catalog import Catalog
 from controlplane.observed import conditions
 from controlplane.observed.node_status import NodeStatus, OpenPush, Progress, Proof, Suspended, status
-from controlplane.push import findings, queue
+from controlplane.push import findings, queue, rollout_rows
 from controlplane.push.applied import Applied
 from controlplane.push.ports import Nodes
 from controlplane.push.queue import NodeState
@@ -128,6 +128,7 @@ class Statuses:
 
         def look(session: Session) -> dict[str, NodeStatus]:
             states, drifting = queue.states(session), findings.drifting(session)
+            withheld = rollout_rows.withheld(session)
             pushes: dict[str, list[OpenPush]] = {}
             for push in queue.unfinished(session):
                 pushes.setdefault(push.node, []).append(_open(push, obstacles.get(push.node, "")))
@@ -147,6 +148,7 @@ class Statuses:
                     proof=proofs[name],
                     suspended=suspended[name],
                     ailing=ailing[name],
+                    withheld=withheld.get(name, ()),
                 )
             return found
 

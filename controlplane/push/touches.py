@@ -53,6 +53,29 @@ class Touches:
             everything=self.everything or other.everything,
         )
 
+    def without(self, other: "Touches") -> "Touches":
+        """Of it what the other does not bring anyway, and the flushes."""
+        if other.everything:
+            return self.forgetting
+        return replace(
+            self,
+            gateways=self.gateways - other.gateways,
+            profiles=self.profiles - other.profiles,
+            acls=self.acls - other.acls,
+            documents=self.documents - other.documents,
+        )
+
+    def meets(self, other: "Touches") -> bool:
+        """Whether both are about some same thing, users to be forgotten aside."""
+        return (
+            self.everything
+            or other.everything
+            or any(
+                getattr(self, name) & getattr(other, name)
+                for name in ("gateways", "profiles", "acls", "documents")
+            )
+        )
+
     @property
     def forgetting(self) -> "Touches":
         """Of it, the flushes alone."""

@@ -13,7 +13,7 @@ from controlplane.desired.reader import known_users
 from controlplane.desired.values import NodeMode
 from controlplane.observed.drift import Drift, Kind
 from controlplane.observed.values import Seen, Wanted
-from controlplane.push import findings, queue
+from controlplane.push import findings, queue, rollout_rows
 from controlplane.push.batch import Batch
 from controlplane.push.errors import UnknownNode
 from controlplane.push.findings import Found, Severity
@@ -160,7 +160,9 @@ class Reconciler:
         patient = now - timedelta(seconds=self.policy.retry_stalled) if word is None else None
         steady = now - timedelta(seconds=self.policy.steady)
         histories = await self._store.read(lambda session: _histories(session, patient, steady))
-        round_ = _Round(modes, word, patient, histories if patient is not None else {})
+        if word is not None:
+            histories = {node: History(withheld=each.withheld) for node, each in histories.items()}
+        round_ = _Round(modes, word, patient, histories)
         turns = asyncio.Semaphore(self.policy.at_once)
 
         async def one(name: str) -> Compared:
@@ -321,6 +323,8 @@ def _histories(
 ) -> dict[str, History]:
     """What was done to each node; what pushes gave up before `stalled_since` is tried again."""
     found = {node: History(tried=each) for node, each in findings.tried(session, steady_since).items()}
+    for node, touches in rollout_rows.withheld_touches(session).items():
+        found[node] = replace(found.get(node, History()), withheld=touches)
     for push in queue.unfinished(session):
         held = found.get(push.node, History())
         if push.state is not State.STALLED:

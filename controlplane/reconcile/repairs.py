@@ -37,10 +37,14 @@ def _none() -> Mapping[tuple[str, str], Tried]:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """What was done to a node so far. `stalled`: what pushes gave up lately; `under_way`: waits or runs."""
+    """What was done to a node so far. `stalled`: what pushes gave up lately; `under_way`: waits or runs.
+
+    `withheld`: what a rollout brings to it when its turn comes, and nothing else does.
+    """
 
     stalled: Touches = _NOTHING
     under_way: Touches = _NOTHING
+    withheld: Touches = _NOTHING
     tried: Mapping[tuple[str, str], Tried] = field(default_factory=_none)
     """By kind and name."""
 
@@ -77,7 +81,8 @@ def decide(
     """Choose. `core`: the node's process; `gateways`: how many run there; `allowed`: the operator's word."""
     if history.stalled.everything:
         return Repairs()
-    mendable = [each for each in drifted if each.kind in _FIELDS and not _names(history.stalled, each)]
+    left_alone = history.stalled.merge(history.withheld)
+    mendable = [each for each in drifted if each.kind in _FIELDS and not _names(left_alone, each)]
     guarded: list[Drift] = []
     if not allowed:
         killed = [each for each in mendable if each.kind in _KILLING]

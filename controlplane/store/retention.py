@@ -14,6 +14,7 @@ AT_ONCE = 10_000
 _PUSHES = tables.table(tables.PushRow)
 _FINDINGS = tables.table(tables.FindingRow)
 _AUDIT = tables.table(tables.AuditRow)
+_ROLLOUTS = tables.table(tables.RolloutRow)
 _RUNS = tables.table(tables.RunRow)
 _REVISIONS = tables.table(tables.RevisionRow)
 _SECRETS = tables.table(tables.SecretRow)
@@ -28,6 +29,7 @@ class Keep:
     pushes: timedelta | None = None
     findings: timedelta | None = None
     runs: timedelta | None = None
+    rollouts: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,7 @@ class Pruned:
     pushes: int = 0
     findings: int = 0
     runs: int = 0
+    rollouts: int = 0
     secrets: int = 0
 
     @property
@@ -60,6 +63,7 @@ def prune(session: Session, keep: Keep, now: datetime) -> Pruned:
         pushes=_aged(session, _PUSHES, _PUSHES.c.ended_at, keep.pushes, now, pushes),
         findings=_aged(session, _FINDINGS, _FINDINGS.c.cleared_at, keep.findings, now),
         runs=_aged(session, _RUNS, _RUNS.c.ended_at, keep.runs, now),
+        rollouts=_aged(session, _ROLLOUTS, _ROLLOUTS.c.ended_at, keep.rollouts, now),
         secrets=_secrets(session),
     )
 

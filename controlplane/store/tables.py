@@ -19,6 +19,7 @@ from controlplane.store.paused_jobs import PausedJobRow
 from controlplane.store.profiles import ProfileRow
 from controlplane.store.pushes import PushRow
 from controlplane.store.revisions import ChangeRow, RevisionRow
+from controlplane.store.rollouts import RolloutRow, TurnRow
 from controlplane.store.runs import RunRow
 from controlplane.store.secrets import CounterRow, SecretRow
 from controlplane.store.suspensions import SuspensionRow
@@ -49,10 +50,12 @@ __all__ = [
     "ProfileRow",
     "PushRow",
     "RevisionRow",
+    "RolloutRow",
     "RunRow",
     "SecretRow",
     "SuspensionRow",
     "TokenRow",
+    "TurnRow",
     "UserGatewayRow",
     "UserRow",
     "VariableRow",

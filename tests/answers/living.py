@@ -81,7 +81,12 @@ class Living:
 
 
 def no_effects(
-    session: Session, revision: int, changes: Collection[Changed], before: Catalog, after: Catalog
+    session: Session,
+    revision: int,
+    changes: Collection[Changed],
+    before: Catalog,
+    after: Catalog,
+    author: Author,
 ) -> Collection[str]:
     return ()
 

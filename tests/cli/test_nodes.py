@@ -528,3 +528,29 @@ def test_what_waits_for_a_change_window_is_let_through(control: Control, switch:
     assert "applied" in control.done("push", "now", str(push["id"]), "--wait", "10")
     assert "only one that waits is let through" in control("push", "now", str(push["id"])).output
     assert "is no window" in control("set", "node", "fs1", "change_windows=always").output
+
+
+def test_a_rollout_is_told_of_paused_and_taken_back(control: Control, switch: Switch) -> None:
+    control.done("node", "adopt", "fs1", "--yes", "--wait", "10")
+    port = free_port()
+    add(control, "fs2", port)
+    control.done("node", "adopt", "fs2", "--yes")
+    switch.faults.errors["killgw"] = "-ERR not now\n"
+    told = control.done("set", "gateway", "trunk", "username=other", "--rollout", "batches:1")
+    assert "pushed to fs1, fs2 in rollout 1 (batches:1)" in told
+    until(lambda: "not now" in control.done("pushes"))
+    listed = control.done("rollout", "list")
+    assert re.search(r"1 +\d+ +batches:1 +running +0 of 2", listed), listed
+    assert "running" in control.done("rollout", "status", "1")
+    paused = control.json("rollout", "pause", "1", "--reason", "lunch")
+    assert (paused["state"], paused["reason"]) == ("paused", "lunch")
+    assert control.json("rollout", "resume", "1")["state"] == "running"
+    control.done("rollout", "stop", "1", "--roll-back")
+    followed = control("rollout", "status", "1", "--follow")
+    assert (followed.exit_code, "rolled_back" in followed.stdout) == (1, True)
+    assert control("rollout", "pause", "1").exit_code == 2
+    params = {each["name"]: each["value"] for each in control.json("get", "gateway", "trunk")["params"]}
+    assert params["username"] == "u"
+    switch.faults.errors.clear()
+    until(lambda: status(control)["in_sync"])
+    assert "is no strategy" in control("set", "gateway", "trunk", "username=x", "--rollout", "slowly").output

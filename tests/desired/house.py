@@ -33,6 +33,7 @@ class Told:
         changes: Collection[Changed],
         before: Catalog,
         after: Catalog,
+        author: Author,
     ) -> Collection[str]:
         self.calls.append((revision, changes, before, after))
         self.called.set()

@@ -25,12 +25,23 @@ from controlplane.desired.revisions import ChangeSet, Delete, Item, Put, Revisio
 from controlplane.desired.values import Key, NodeMode, Noun, SecretRef
 from controlplane.holding import Holding
 from controlplane.observed.node_status import NodeStatus
-from controlplane.push import Enqueues, Pusher, PushPolicy, Wants, queue
+from controlplane.push import (
+    Enqueues,
+    Pusher,
+    PushPolicy,
+    RolloutPolicy,
+    Rollouts,
+    Wants,
+    queue,
+    rollout_rows,
+)
 from controlplane.push.findings import page
 from controlplane.push.queue import Ended, Push
+from controlplane.push.rollout_rows import Turn
 from controlplane.push.statuses import KEEPING
 from controlplane.reconcile import Mode, ReconcilePolicy, Reconciler, Subject
 from controlplane.store import Store, Vault
+from controlplane.strategy import ONE_BY_ONE
 from esl.commands import Command
 from esl.fleet import Fleet
 from esl.link import Link, LinkPolicy, LinkState, NodeEvent
@@ -56,6 +67,7 @@ POLICY = PushPolicy(
     linger=0.0,
     idle_poll=0.05,
 )
+ROLLING = RolloutPolicy(settle=5.0, deadline=10.0, canary_wait=0.0, look=0.05)
 LINKS = LinkPolicy(backoff_min=0.02, backoff_max=0.1, jitter=0.0)
 RECONCILING = ReconcilePolicy({Subject.GATEWAYS: Mode.REPAIR, Subject.PROFILES: Mode.REPAIR})
 
@@ -155,6 +167,8 @@ class Middle:
         policy: PushPolicy = POLICY,
         reconciling: ReconcilePolicy = RECONCILING,
         heeding: bool = False,
+        rolling: RolloutPolicy = ROLLING,
+        roll_back: bool = False,
     ) -> None:
         self.url = url
         self.vault = vault
@@ -162,6 +176,8 @@ class Middle:
         self.policy = policy
         self.reconciling = reconciling
         self.heeding = heeding
+        self.rolling = rolling
+        self.roll_back = roll_back
         self.gate = Gate()
         self.ended: list[Ended] = []
         self.links: list[Link] = []
@@ -173,7 +189,10 @@ class Middle:
         self.fleet = GatedFleet(on_event=self._on_event, on_link=self._on_link, policy=LINKS)
         self.store.gate = self.fleet.gate = self.gate
         self.desired = await asyncio.to_thread(
-            Desired.open, self.store, self.vault, Enqueues(self._own_address)
+            Desired.open,
+            self.store,
+            self.vault,
+            Enqueues(self._own_address, ONE_BY_ONE, roll_back=self.roll_back),
         )
         self.answers = Answers(self.store, self.vault, lambda node: self.pusher.may_cache(node))
         self.answers.start(self.desired.catalog)
@@ -182,6 +201,9 @@ class Middle:
         self.pusher.ended.listen(self.ended.append)
         self.reconciler = Reconciler(
             self.store, self._catalog, self.fleet, wants, self.pusher, self.reconciling
+        )
+        self.rollouts = Rollouts(
+            self.store, self._catalog, self.fleet, self.pusher, self.desired.undo, self.rolling
         )
         self.callers = NodeAuth.over(self.store, self.vault)
         for listener in (self.answers.changed, self.callers.changed, self.pusher.committed):
@@ -201,9 +223,12 @@ class Middle:
         self.desired.listen(lambda _, catalog: self._holding.look(catalog))
         self._holding.look(self.desired.catalog)
         self._holding.start()
+        self.desired.listen(lambda _, __: self.rollouts.wake())
+        self.rollouts.start()
 
     async def stop(self) -> None:
         """In the daemon's order."""
+        await self.rollouts.stop()
         await self.reconciler.stop()
         await self.pusher.stop(1.0)
         await self._holding.stop()
@@ -224,8 +249,8 @@ class Middle:
 
     # --- what a test does -----------------------------------------------------------------------
 
-    async def commit(self, *items: Item) -> Revision:
-        revision = await self.desired.commit(ChangeSet(items), AUTHOR)
+    async def commit(self, *items: Item, rollout: str = "") -> Revision:
+        revision = await self.desired.commit(ChangeSet(items), replace(AUTHOR, rollout=rollout))
         assert revision is not None
         return revision
 
@@ -237,10 +262,12 @@ class Middle:
 
         async def so() -> bool:
             open_pushes = await self.store.read(queue.unfinished)
+            rolling = await self.store.read(rollout_rows.unfinished)
+            turns = {turn.node for each in rolling for turn in each.turns if turn.state in _COMING}
             # A push that ended is written a moment before it is told of.
             telling = any(map(self.pusher._dispatcher.busy, nodes))
             waiting = [push for push in open_pushes if push.node in nodes and push.state != "stalled"]
-            return not (waiting or telling)
+            return not (waiting or telling or turns.intersection(nodes))
 
         await until(so)
 
@@ -382,6 +409,7 @@ class World:
         await asyncio.to_thread(self._nodes.close)
 
 
+_COMING = (Turn.WAITING, *rollout_rows.IN_TURN)
 _CHANGING = ("sofia profile", "xml_flush_cache", "reload", "load", "callcenter_config")
 
 

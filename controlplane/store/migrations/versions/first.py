@@ -202,6 +202,39 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("job", name=op.f("pk_paused_jobs")),
     )
     op.create_table(
+        "rollouts",
+        sa.Column("id", WHOLE, nullable=False),
+        sa.Column("revision", WHOLE, nullable=False),
+        sa.Column("strategy", sa.String(), nullable=False),
+        sa.Column("state", sa.String(), nullable=False),
+        sa.Column("reason", sa.String(), nullable=False),
+        sa.Column("actor", sa.String(), nullable=False),
+        sa.Column("roll_back", sa.Boolean(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("passed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_rollouts")),
+        sqlite_autoincrement=True,
+    )
+    op.create_index(op.f("ix_rollouts_ended_at"), "rollouts", ["ended_at"], unique=False)
+    op.create_index(op.f("ix_rollouts_revision"), "rollouts", ["revision"], unique=False)
+    op.create_index(op.f("ix_rollouts_state"), "rollouts", ["state"], unique=False)
+    op.create_table(
+        "rollout_turns",
+        sa.Column("rollout", WHOLE, nullable=False),
+        sa.Column("node", sa.String(), nullable=False),
+        sa.Column("position", sa.Integer(), nullable=False),
+        sa.Column("state", sa.String(), nullable=False),
+        sa.Column("touches", sa.JSON(), nullable=False),
+        sa.Column("before", sa.JSON(), nullable=False),
+        sa.Column("reason", sa.String(), nullable=False),
+        sa.Column("since", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["rollout"], ["rollouts.id"], name=op.f("fk_rollout_turns_rollout_rollouts"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("rollout", "node", name=op.f("pk_rollout_turns")),
+    )
+    op.create_table(
         "suspensions",
         sa.Column("scope", sa.String(), nullable=False),
         sa.Column("reason", sa.String(), nullable=False),
