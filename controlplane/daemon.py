@@ -139,6 +139,7 @@ class Daemon:
                 self._own_address,
                 strategy.parse(settings.rollout.strategy),
                 roll_back=settings.rollout.on_failure == "roll-back",
+                drop_registrations=settings.push.drop_registrations,
             ),
             configured.allowed(settings.documents),
         )

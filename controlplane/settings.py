@@ -153,6 +153,8 @@ class Push(_Section):
     attempts: Annotated[int, Field(ge=1, le=1000)] = 10
     change_windows: tuple[Annotated[str, AfterValidator(_window)], ...] = ()
     """When pushes go out to nodes that have no windows of their own; none: at any time."""
+    drop_registrations: bool = False
+    """Of users whose password changed, and of those who are no more."""
     when_idle: bool = True
     """What would drop calls goes by itself once there are none; else the operator lets it through."""
     idle_check: Seconds = 10.0

@@ -107,7 +107,7 @@ class Seen:
 
     `gateways` and `profiles` hold what is there. What was not asked for is not known:
     `asked_gateways` and `asked_profiles` name what was, None meaning all. `modules`: of those asked
-    for, whether they are loaded.
+    for, whether they are loaded. `phones`: of users asked for, the profiles with which they are registered.
     """
 
     node: str
@@ -117,3 +117,4 @@ class Seen:
     asked_gateways: frozenset[str] | None = None
     asked_profiles: frozenset[str] | None = None
     modules: Mapping[str, bool] = field(default_factory=_none)
+    phones: Mapping[str, frozenset[str]] = field(default_factory=_none)

@@ -36,6 +36,8 @@ P = TypeVar("P", Domain, Profile, Acl)
 Versions: TypeAlias = tuple[tuple[str, Text], ...]
 """Variables that are put into something, as they stand; sealed ones by reference."""
 
+_CREDENTIALS = ("password", "a1-hash")
+
 _TEXTS: Mapping[Noun, Callable[[Any], Iterable[str]]] = {
     Noun.GATEWAY: lambda value: texts_of(value.params, value.variables),
     Noun.PROFILE: lambda value: texts_of(value.params),
@@ -69,10 +71,18 @@ class CachedUsers(Protocol):
 
 
 def effects(
-    changes: Sequence[Change], before: Catalog, after: Catalog, cached_users: CachedUsers
+    changes: Sequence[Change],
+    before: Catalog,
+    after: Catalog,
+    cached_users: CachedUsers,
+    *,
+    drop_registrations: bool = False,
 ) -> dict[str, Touches]:
-    """What the changes touch, by node; nodes without any are left out."""
-    affected = _Affected(before, after, cached_users)
+    """What the changes touch, by node; nodes without any are left out.
+
+    `drop_registrations`: of users whose password changed, and of those who are no more.
+    """
+    affected = _Affected(before, after, cached_users, drop_registrations)
     for change in changes:
         affected.add(change)
     return {node: touches for node, touches in affected.touched().items() if touches}
@@ -100,6 +110,7 @@ class _Affected:
     before: Catalog
     after: Catalog
     cached_users: CachedUsers
+    drop_registrations: bool
     names: dict[Noun, set[str]] = field(default_factory=lambda: defaultdict(set))
     scopes: set[Scope] = field(default_factory=set)
     users: list[tuple[Key, User | None, User | None]] = field(default_factory=list)
@@ -356,6 +367,9 @@ class _Node:
         if was is not None and any(_kept(user, own) for user in (was, now) if user is not None):
             keys = cached_by(was) | (cached_by(now) if now is not None else frozenset())
             found = Touches(flushes=keys)
+        if self.affected.drop_registrations and was is not None and _lets_in(was) != _lets_in(now):
+            names = {was.name, was.number_alias or was.name}
+            found = found.merge(Touches(registrations=frozenset(f"{name}@{was.domain}" for name in names)))
         if _cidr(was) != _cidr(now):
             found = found.merge(Touches(acls=self.now.lists_naming(key.parent)))
         changed = _user_gateways(was, now)
@@ -368,6 +382,13 @@ def _kept(user: User, domains: Iterable[Stored[Domain]]) -> bool:
     if user.cacheable is not None:
         return bool(user.cacheable)
     return any(domain.value.cacheable for domain in domains)
+
+
+def _lets_in(user: User | None) -> tuple[object, ...] | None:
+    """What he registers with (sofia_reg.c, sofia_reg_parse_auth)."""
+    if user is None:
+        return None
+    return user.a1_hashes, *(param for param in user.params if param.name.lower() in _CREDENTIALS)
 
 
 def _cidr(user: User | None) -> tuple[str, str] | None:

@@ -29,7 +29,8 @@ class Enqueues:
 
     `own_address(node)`: the address at which the node sees us, None while there is no connection.
     `strategy`: how what interrupts calls goes out when the writer says nothing; `roll_back`: whether a
-    rollout that fails is rolled back.
+    rollout that fails is rolled back; `drop_registrations`: of users whose password changed, and of those
+    who are no more.
     """
 
     def __init__(
@@ -38,10 +39,12 @@ class Enqueues:
         strategy: Strategy = ALL_AT_ONCE,
         *,
         roll_back: bool = False,
+        drop_registrations: bool = False,
     ) -> None:
         self._own_address = own_address
         self._strategy = strategy
         self._roll_back = roll_back
+        self._drop_registrations = drop_registrations
 
     def __call__(
         self,
@@ -57,7 +60,13 @@ class Enqueues:
         Raises Invalid when an ACL list by which a node guards its Event Socket would refuse us.
         """
         ordered: Sequence[Changed] = list(changes)
-        touched = effects(ordered, before, after, lambda domain_id: _any_cacheable(session, domain_id))
+        touched = effects(
+            ordered,
+            before,
+            after,
+            lambda domain_id: _any_cacheable(session, domain_id),
+            drop_registrations=self._drop_registrations,
+        )
         for node, touches in touched.items():
             self._guard(session, after.view(node), touches)
         now = datetime.now(UTC)

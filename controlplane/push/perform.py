@@ -1,7 +1,7 @@
 """Runs a plan's steps on one node, each until its effect is there or it failed."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -16,6 +16,7 @@ from esl.commands import Command
 from esl.errors import CommandFailed, EventSocketError, UnknownProfile
 from esl.link import NodeEvent
 from esl.queries import GatewayStatuses, ProfileStatusOf, StoppingProfiles
+from esl.registrations import DropRegistrations, Registration, Registrations
 
 T = TypeVar("T")
 
@@ -27,7 +28,8 @@ _TOLD = 200
 class Report:
     """What was done so far. `flushed`: owed no more; while `provisional`, flushes do not count.
 
-    `receipts`: what was done once and for all, and under which token the node remembers it.
+    `dropped`: no registration is owed any more. `receipts`: what was done once and for all, and under
+    which token the node remembers it.
     """
 
     steps: list[dict[str, Any]] = field(default_factory=list)
@@ -35,6 +37,7 @@ class Report:
     flushed_all: bool = False
     provisional: bool = False
     receipts: dict[str, str] = field(default_factory=dict)
+    dropped: bool = False
 
     def add(self, step: Step, outcome: object) -> None:
         """Note a step's outcome, in the node's words when it failed."""
@@ -73,7 +76,7 @@ class Performer:
 
     async def run(self, steps: Iterable[Step]) -> None:
         """All the rest, in order; gateways are killed together and waited for together."""
-        rest = [step for step in steps if step.flushed is None]
+        rest = [step for step in steps if not step.harmless]
         kills = [step for step in rest if step.act is Act.KILL_GATEWAY]
         for step in rest:
             match step.act:
@@ -99,6 +102,29 @@ class Performer:
         self._report.provisional = False
         await self.flush(steps)
         await self.run(step for step in steps if step.act is Act.FLUSH)
+
+    async def drop(self, steps: Iterable[Step]) -> None:
+        """Every registration that has to go; a phone that is back by then has shown what it has to."""
+        for step in steps:
+            if step.act is Act.DROP_REGISTRATIONS and isinstance(step.command, DropRegistrations):
+                asking = Registrations(step.command.profile, step.command.user)
+                before = {each.call_id: each for each in await self._nodes.run(self._node, asking) or ()}
+                await self._one(step)
+                await self._dropped(asking, before)
+        self._report.dropped = True
+
+    async def _dropped(self, asking: Registrations, before: Mapping[str, Registration]) -> None:
+        clock = asyncio.get_running_loop()
+        until, delay = clock.time() + self._policy.seen_timeout, 0.05
+        while stale := [
+            each
+            for each in await self._nodes.run(self._node, asking) or ()
+            if each.call_id in before and each.expires_in <= before[each.call_id].expires_in
+        ]:
+            if clock.time() >= until:
+                raise NotSeen(f"still registered: {asking.user} with {asking.profile} from {stale[0].ip}")
+            await asyncio.sleep(delay)
+            delay = min(delay * 2, 1.0)
 
     async def _kill(self, steps: Sequence[Step]) -> None:
         """A gateway started before its namesake is gone would be unregistered by it (sofia_reg.c)."""

@@ -92,12 +92,12 @@ class Step:
 
     @property
     def harmless(self) -> bool:
-        """Whether it may be done to a node that cannot fetch from us: of all acts only one user's flush.
+        """Whether it may be done to a node that cannot fetch from us: only what makes it forget one user.
 
         What is killed, stopped, emptied or reloaded then stays away, and what is started or rescanned
         is made of the files on the node's disk.
         """
-        return self.flushed is not None
+        return self.flushed is not None or self.act is Act.DROP_REGISTRATIONS
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +157,7 @@ def plan(
     """
     planning = _Planning(touches, wanted, seen, applied, traffic, when_idle)
     planning.flushes()
+    planning.drops()
     planning.profiles()
     planning.gateways()
     planning.acls(own_address)
@@ -210,6 +211,13 @@ class _Planning:
                     each,
                 )
             )
+
+    def drops(self) -> None:
+        reason = "his password changed, or he is no more"
+        for user in sorted(self.touches.registrations):
+            for profile in sorted(self.seen.phones.get(user, ())):
+                step = Step(Act.DROP_REGISTRATIONS, user, DropRegistrations(profile, user), reason)
+                self.flushing.append(step)
 
     def profiles(self) -> None:
         names = set(self.touches.profiles)
@@ -380,12 +388,6 @@ class _Planning:
             if settable(name, value):
                 reason = "the node holds another value, or none"
                 self.reloads.append(Step(Act.SET_VARIABLE, name, SetVariable(name, value), reason))
-        for who in sorted(self.touches.registrations):
-            self.reloads += [
-                Step(Act.DROP_REGISTRATIONS, who, DropRegistrations(profile, who), "is no user")
-                for profile in sorted(self.wanted.profiles)
-                if self.runs(profile)
-            ]
 
     def _reload(self, module: str, names: Sequence[str]) -> None:
         what, wants = f"{MODULE}{module}", self.wanted.documents
@@ -525,8 +527,6 @@ def to_read(touches: Touches, wanted: Wanted, applied: Applied) -> Mapping[str, 
         documents |= wanted.documents.keys() | applied.documents.keys()
     ways = [way(name) for name in documents]
     if any(by.how is How.RESCAN for by in ways):
-        profiles |= wanted.profiles.keys()
-    if touches.registrations:
         profiles |= wanted.profiles.keys()
     modules = {by.module for by in ways if by.module is not None and by.how is not How.NOTHING}
     modules |= touches.modules

@@ -2,13 +2,14 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from controlplane.observed.errors import ObservedError
 from controlplane.observed.read import read_all, read_some
+from controlplane.observed.registrations import registered
 from controlplane.observed.values import Seen, Wanted
 from controlplane.push.applied import Applied
 from controlplane.push.boot import SinceBoot, since_start, with_restarted
@@ -54,6 +55,8 @@ class _Run:
     def left(self) -> Touches:
         """What is still owed: all but the flushes that were done, and what was let through and is done."""
         left = replace(self.touches, let=self.touches.let - self.report.receipts.keys())
+        if self.report.dropped:
+            left = replace(left, registrations=frozenset())
         if self.report.flushed_all:
             return replace(left, flushes=frozenset(), flush_all=False)
         return replace(left, flushes=left.flushes - self.report.flushed)
@@ -174,7 +177,7 @@ class Runner:
             async with asyncio.timeout(self._policy.deadline):
                 run.wanted = wanted = await self._wants(push.node, run.touches)
                 if run.touches:
-                    seen = Seen(push.node, datetime.now(UTC))
+                    seen = await self._phones(Seen(push.node, datetime.now(UTC)), run.touches.registrations)
                     await self._do(run, wanted, plan(run.touches, wanted, seen, run.applied, None))
         except UnknownNode as error:
             return Ended(push.id, push.node, State.SUPERSEDED, push.touches, reason=str(error))
@@ -221,6 +224,8 @@ class Runner:
         run.report.provisional = under_way.left(node, wanted.revision) > 0
         performer = Performer(self._nodes, self._watch, self._policy, node, run.report)
         await performer.flush(planned.steps)
+        if not run.report.provisional:
+            await performer.drop(planned.steps)
         if not all(step.harmless for step in planned.steps):
             await self._prove(node)
             await prepare(self._answers, node, lookups(planned, wanted))
@@ -237,19 +242,30 @@ class Runner:
             # An answer older than the revision may have been stored after the flush.
             await asyncio.sleep(under_way.left(node, wanted.revision))
             await performer.flush_again(planned.steps)
+        if not run.report.dropped:
+            await performer.drop(planned.steps)
 
     async def _read(self, touches: Touches, wanted: Wanted, applied: Applied) -> Seen:
         asked = to_read(touches, wanted, applied)
         if touches.everything:
-            return await read_all(
+            seen = await read_all(
                 self._nodes,
                 wanted.node,
                 gateways=wanted.gateways,
                 profiles=wanted.profiles,
                 modules=asked["modules"],
             )
-        return await read_some(
-            self._nodes, wanted.node, asked["gateways"], asked["profiles"], asked["modules"]
+        else:
+            seen = await read_some(
+                self._nodes, wanted.node, asked["gateways"], asked["profiles"], asked["modules"]
+            )
+        return await self._phones(seen, touches.registrations)
+
+    async def _phones(self, seen: Seen, users: Iterable[str]) -> Seen:
+        """With which profiles these users are registered."""
+        found = {user: await registered(self._nodes, seen.node, user) for user in sorted(users)}
+        return replace(
+            seen, phones={user: frozenset(each.profile for each in some) for user, some in found.items()}
         )
 
     def _failed(self, run: _Run, taken: Taken, error: Exception) -> Ended:

@@ -21,10 +21,10 @@ class CacheKey:
 class Touches:
     """Names of what changed for one node.
 
-    All but the flushes are levels: what is done about them follows from the node's state. Flushes
-    are owed until they were done. `everything`: compare all, whatever is named. `let`: what the operator
-    lets through though it drops calls, by the names of `Held.what`, until it was done. `modules`,
-    `variables` and `registrations` (`USER@DOMAIN`) were found by comparing to be loaded, set, dropped.
+    All but the flushes and `registrations` (`USER@DOMAIN`, to be dropped) are levels: what is done about
+    them follows from the node's state. Those are owed until they were done. `everything`: compare all,
+    whatever is named. `let`: what the operator lets through though it drops calls, by the names of
+    `Held.what`, until it was done. `modules` and `variables` were found by comparing to be loaded, and set.
     """
 
     gateways: frozenset[str] = frozenset()
@@ -78,13 +78,13 @@ class Touches:
 
     @property
     def forgetting(self) -> "Touches":
-        """Of it, the flushes alone."""
-        return Touches(flushes=self.flushes, flush_all=self.flush_all)
+        """Of it, the flushes alone, and whose registrations are to go."""
+        return Touches(flushes=self.flushes, flush_all=self.flush_all, registrations=self.registrations)
 
     @property
     def levels(self) -> "Touches":
-        """Of it, all but the flushes."""
-        return replace(self, flushes=frozenset(), flush_all=False)
+        """Of it, all the rest."""
+        return replace(self, flushes=frozenset(), flush_all=False, registrations=frozenset())
 
     def to_json(self) -> dict[str, Any]:
         """Only what is not empty; lists are sorted."""

@@ -169,12 +169,14 @@ class Middle:
         heeding: bool = False,
         rolling: RolloutPolicy = ROLLING,
         roll_back: bool = False,
+        drop_registrations: bool = False,
     ) -> None:
         self.url = url
         self.vault = vault
         self.port = port
         self.policy = policy
         self.reconciling = reconciling
+        self.drop_registrations = drop_registrations
         self.heeding = heeding
         self.rolling = rolling
         self.roll_back = roll_back
@@ -192,7 +194,12 @@ class Middle:
             Desired.open,
             self.store,
             self.vault,
-            Enqueues(self._own_address, ONE_BY_ONE, roll_back=self.roll_back),
+            Enqueues(
+                self._own_address,
+                ONE_BY_ONE,
+                roll_back=self.roll_back,
+                drop_registrations=self.drop_registrations,
+            ),
         )
         self.answers = Answers(self.store, self.vault, lambda node: self.pusher.may_cache(node))
         self.answers.start(self.desired.catalog)

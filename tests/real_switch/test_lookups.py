@@ -211,10 +211,20 @@ def test_a_changed_document_is_taken_over(
         assert "sales|ring-all" in node.api("callcenter_config queue list")
 
 
-def test_a_document_that_nothing_makes_it_fetch_waits_for_a_restart(one: Fleet, node: RealNode) -> None:
+def test_a_module_is_reloaded_for_its_document_while_nobody_calls(one: Fleet, node: RealNode) -> None:
     needs(node, "mod_voicemail")
     name, inner = "voicemail.conf", DOCUMENTS["voicemail.conf"]
-    one.send("PUT", f"/documents/{name}", document(name, inner.replace("wav", "mp3")))
-    wait(lambda: "restart" in one.status("fs1")["why"], "it waits for a restart")
-    one.send("PUT", f"/documents/{name}", document(name, inner))
+    changed = one.send("PUT", f"/documents/{name}", document(name, inner.replace("wav", "mp3")))
+    one.landed("fs1", changed["revision"])
+    assert node.api("module_exists mod_voicemail") == "true"
+    assert node.api("global_getvar controlplane_done_module_mod_voicemail").endswith(":done")
+    one.landed("fs1", one.send("PUT", f"/documents/{name}", document(name, inner))["revision"])
+
+
+def test_a_document_that_only_a_restart_takes_over_says_so(one: Fleet, node: RealNode) -> None:
+    needs(node, "mod_hash")
+    name = "hash.conf"
+    one.send("PUT", f"/documents/{name}", document(name, "<remotes/>"))
+    wait(lambda: "restart of the node" in one.status("fs1")["why"], "it is held")
+    one.send("DELETE", f"/documents/{name}")
     one.in_sync()

@@ -2,6 +2,7 @@
 
 import contextlib
 import signal
+import socket
 from functools import partial
 from typing import Any
 
@@ -107,16 +108,27 @@ def test_a_gateway_killed_by_hand_comes_back(two: Fleet) -> None:
     two.in_sync()
 
 
-def test_profile_settings_are_taken_over_and_some_wait_for_a_restart(two: Fleet) -> None:
+def test_profile_settings_are_taken_over_and_a_restart_waits_for_the_calls(two: Fleet) -> None:
     landed(two, put_external(two, context="elsewhere"))
     assert {each.setting("external", "context") for each in two.nodes.values()} == {"elsewhere"}
-    changed = put_external(two, context="elsewhere", **{"user-agent-string": "Renamed"})
-    for name in two.nodes:
-        wait(partial(waits_for, two, name, "user-agent-string"), f"{name} waits for a restart")
-    assert agents(two) != {"Renamed"}
-    for each in two.nodes.values():
-        by_hand(each, "sofia profile external restart", "restarting")
-    landed(two, changed)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        to = f"sofia/external/100@127.0.0.1:{nobody.getsockname()[1]}"
+        for each in two.nodes.values():
+            by_hand(each, f"bgapi originate {{originate_timeout=60}}{to} &park()", "+OK")
+            wait(each.channels, "the call stands")
+        changed = put_external(two, context="elsewhere", **{"user-agent-string": "Renamed"})
+        why = "only a restart of the profile takes over user-agent-string; it would drop 1 leg of calls"
+        for name in two.nodes:
+            wait(partial(waits_for, two, name, why), f"{name} holds the restart")
+        assert agents(two) != {"Renamed"}
+        assert all(each.channels() for each in two.nodes.values())
+        assert two.send("POST", "/nodes/fs2/let", {})["let"] == ["profile/external"]
+        two.nodes["fs1"].api("hupall")
+        for name in two.nodes:
+            # A call that was never answered keeps the profile going down for half a minute.
+            up = partial(lambda name: two.status(name)["applied_revision"] >= changed, name)
+            wait(up, f"{name} was restarted", patience=90)
     assert agents(two) == {"Renamed"}
     two.in_sync()
 
