@@ -13,8 +13,10 @@ from functools import partial
 
 from controlplane import configured, strategy
 from controlplane.answers.answers import Answers
+from controlplane.auditing import audit
 from controlplane.desired import reader
 from controlplane.desired.catalog import Catalog
+from controlplane.desired.revisions import Author, ChangeSet
 from controlplane.desired.state import Desired
 from controlplane.desired.values import SecretRef
 from controlplane.elsewhere import Elsewhere
@@ -23,6 +25,7 @@ from controlplane.jobs import Jobs, job_of
 from controlplane.observed.live import Live
 from controlplane.observed.refusals import Refusals
 from controlplane.operators import Operators
+from controlplane.placing import Placing
 from controlplane.push import Enqueues, Pusher, Rollouts, Wants
 from controlplane.reconcile import Reconciler
 from controlplane.settings import Settings
@@ -58,6 +61,7 @@ class Daemon:
         self.refusals = Refusals()
         self.live = Live()
         self._looks: set[asyncio.Task[None]] = set()
+        self._placing: Placing | None = None
         self._stopping = AsyncExitStack()
 
     async def start(self) -> None:
@@ -80,6 +84,9 @@ class Daemon:
             undo.push_async_callback(holding.stop)
             self.rollouts.start()
             undo.push_async_callback(self.rollouts.stop)
+            if self._placing is not None:
+                self._placing.start()
+                undo.push_async_callback(self._placing.stop)
             await self.jobs.start()
             undo.push_async_callback(self.jobs.stop, 0.0)
             self._stopping = undo.pop_all()
@@ -93,6 +100,8 @@ class Daemon:
         """
         await self.reconciler.stop()
         await self.rollouts.stop()
+        if self._placing is not None:
+            await self._placing.stop()
         await asyncio.gather(self.jobs.stop(timeout), self.pusher.stop(timeout))
 
     async def stop(self) -> None:
@@ -189,6 +198,16 @@ class Daemon:
             self.pusher.caching.listen(lambda news: elsewhere.may_cache(*news))
         self.desired.listen(self.pusher.committed)
         self.desired.listen(lambda _, __: self.rollouts.wake())
+        if settings.placing.move_after:
+            self._placing = Placing(
+                self._catalog,
+                self.fleet,
+                self._move,
+                there=self.pusher.may_cache,
+                resting=lambda node: self.pusher.suspended(node) is not None,
+                after=settings.placing.move_after,
+            )
+            self.desired.listen(lambda _, __: self._woken())
 
     @property
     def catalog(self) -> Catalog:
@@ -197,6 +216,17 @@ class Daemon:
 
     def _catalog(self) -> Catalog:
         return self.desired.catalog
+
+    async def _move(self, changeset: ChangeSet, author: Author) -> None:
+        """Commit moves of gateways that nobody asked for, written down like those that somebody does."""
+        for item in changeset.items:
+            await audit(self.store, author, "gateway.move", str(item.key))
+        await self.desired.commit(changeset, author)
+
+    def _woken(self) -> None:
+        """A node came or went, or the desired state changed."""
+        if self._placing is not None:
+            self._placing.wake()
 
     def _may_cache(self, node: str) -> bool:
         """Asked only once everything is assembled."""
@@ -214,6 +244,7 @@ class Daemon:
         log.info("node %s is %s%s", link.node, link.state, reason, extra={"node": link.node})
         self.live.gone(link.node)
         self.pusher.on_link(link)
+        self._woken()
         self.reconciler.on_link(link)
         if link.state is LinkState.UP:
             self.pusher.prover.look(link.node)

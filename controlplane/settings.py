@@ -179,6 +179,13 @@ class Rollout(_Section):
     on_failure: Literal["stop", "roll-back"] = "stop"
 
 
+class Placing(_Section):
+    """What becomes of gateways that stand on one node."""
+
+    move_after: Annotated[float, Field(ge=0, le=31_536_000)] = 0.0
+    """Seconds for which their node is away before another of its group takes them over; 0: never."""
+
+
 class Probe(_Section):
     """How nodes are asked to show that they can fetch from us."""
 
@@ -272,6 +279,7 @@ class Settings(BaseSettings):
     event_socket: EventSocket = EventSocket()
     push: Push = Push()
     rollout: Rollout = Rollout()
+    placing: Placing = Placing()
     probe: Probe = Probe()
     reconcile: Reconcile = Reconcile()
     retention: Retention = Retention()

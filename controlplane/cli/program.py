@@ -11,6 +11,7 @@ from controlplane.cli import (
     machine,
     node,
     nouns,
+    placing,
     registrations,
     rollouts,
     suspending,
@@ -28,7 +29,7 @@ def _made() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
         help="A control plane for FreeSWITCH. Exit codes: 0 done, 1 some node failed, 2 wrong use.",
     )
-    seeing = (watching, rollouts, registrations, lookups, explaining)
+    seeing = (watching, rollouts, placing, registrations, lookups, explaining)
     for room in (machine, node, *seeing, suspending, actions, nouns, exchange, history):
         room.add(made)
     return made

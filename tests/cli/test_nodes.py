@@ -50,7 +50,7 @@ def switch(control: Control) -> Iterator[Switch]:
         yield found
 
 
-def gateway(password: str) -> object:
+def gateway(password: str) -> dict[str, object]:
     params = {"proxy": "127.0.0.1:5099", "username": "u", "password": password, "register": "false"}
     return {"profile": "external", "params": params}
 
@@ -554,3 +554,11 @@ def test_a_rollout_is_told_of_paused_and_taken_back(control: Control, switch: Sw
     switch.faults.errors.clear()
     until(lambda: status(control)["in_sync"])
     assert "is no strategy" in control("set", "gateway", "trunk", "username=x", "--rollout", "slowly").output
+
+
+def test_a_gateway_is_moved_by_word(control: Control, switch: Switch) -> None:
+    add(control, "fs2", free_port())
+    put(control, "gateway", "trunk", {**gateway("first"), "placed_on": "fs1"})
+    told = control.done("gateway", "move", "trunk", "--to", "fs2", "--reason", "fs1 is old")
+    assert told.startswith("gateway trunk stands on fs2: revision")
+    assert control.json("get", "gateway", "trunk")["placed_on"] == "fs2"
