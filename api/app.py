@@ -22,6 +22,7 @@ from api.request_ids import RequestIds
 from api.resources import (
     actions,
     comparing,
+    doctor,
     explain,
     exporting,
     findings,
@@ -139,6 +140,7 @@ def operators_routes() -> list[BaseRoute]:
         node_actions,
         actions,
         comparing,
+        doctor,
         pushes,
         letting,
         registrations,

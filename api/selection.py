@@ -16,6 +16,10 @@ class Selection(Shape):
     groups: Annotated[list[Name], Field(max_length=1000)] = Field(default_factory=list)
     all: bool = False
 
+    def those(self, catalog: Catalog) -> list[str]:
+        """As `chosen`, but all of a fleet that has no nodes are none: for what only asks."""
+        return self.chosen(catalog) if catalog.nodes or not self.all else []
+
     def chosen(self, catalog: Catalog) -> list[str]:
         """Give the names of the nodes that are meant, sorted; raises `Problem` 422."""
         known = {row.value.name: row.value for row in catalog.nodes.values()}

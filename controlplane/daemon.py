@@ -248,14 +248,18 @@ class Daemon:
         self.reconciler.on_link(link)
         if link.state is LinkState.UP:
             self.pusher.prover.look(link.node)
-            look = asyncio.create_task(self._look(link.node), name=f"look at {link.node}")
-            self._looks.add(look)
-            look.add_done_callback(self._looks.discard)
+            self._look_soon(link.node)
 
     def _on_event(self, event: NodeEvent) -> None:
-        self.live.heard(event)
+        if self.live.heard(event):
+            self._look_soon(event.node)
         self.pusher.on_event(event)
         self.reconciler.on_event(event)
+
+    def _look_soon(self, node: str) -> None:
+        look = asyncio.create_task(self._look(node), name=f"look at {node}")
+        self._looks.add(look)
+        look.add_done_callback(self._looks.discard)
 
     async def _look(self, node: str) -> None:
         try:

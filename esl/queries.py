@@ -185,6 +185,27 @@ class Locate(Command[str]):
 
 
 @dataclass(frozen=True, slots=True)
+class Root(Command[str]):
+    """``xml_locate root``: all that the node has read from its own files; nobody is asked for it.
+
+    Its passwords are in it: an error shows nothing of the reply.
+    """
+
+    background: ClassVar[bool] = True
+
+    @property
+    def line(self) -> str:
+        """The line."""
+        return "xml_locate root"
+
+    def read(self, reply: str) -> str:
+        """The document."""
+        if not reply.lstrip().startswith("<document"):
+            raise CommandFailed(self.shown, reply if reply.startswith("-ERR") else "not a document")
+        return reply
+
+
+@dataclass(frozen=True, slots=True)
 class ModuleExists(Command[bool]):
     """Whether a module is loaded."""
 

@@ -90,7 +90,7 @@ async def gateway_states(request: Request) -> Response:
     daemon = daemon_of(request)
     chosen = {"nodes": request.query_params.getlist("node"), "groups": request.query_params.getlist("group")}
     selection = validate(Selection, chosen if any(chosen.values()) else {"all": True})
-    nodes = selection.chosen(daemon.desired.catalog) if daemon.desired.catalog.nodes else []
+    nodes = selection.those(daemon.desired.catalog)
     turns = asyncio.Semaphore(AT_ONCE)
     looks = await asyncio.gather(*(_look(daemon, node, turns) for node in nodes))
     read = {node: look for node, look in zip(nodes, looks, strict=True) if not isinstance(look, str)}

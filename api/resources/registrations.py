@@ -49,7 +49,7 @@ async def listed(request: Request) -> Response:
     chosen = {"nodes": told.getlist("node"), "groups": told.getlist("group")}
     asked = validate(Asked, {**(chosen if any(chosen.values()) else {"all": True}), "user": told.get("user")})
     _check(asked.user)
-    nodes = asked.chosen(daemon.desired.catalog) if daemon.desired.catalog.nodes else []
+    nodes = asked.those(daemon.desired.catalog)
     await audit(daemon.store, author_of(request), "registrations", asked.user or "", {"nodes": nodes})
 
     async def ask(node: str) -> Outcome:

@@ -21,12 +21,12 @@ Json = dict[str, Any]
 # Words that mean the same wherever they stand.
 _GOOD = {"up", "healthy", "yes", "applied", "managed", "ok", "REGED", "NOREG", "done", "found"}
 _BAD = {
-    *("down", "unreachable", "no", "stalled", "stopped", "failed", "missing", "extra", "error"),
+    *("down", "unreachable", "no", "stalled", "stopped", "failed", "missing", "extra", "error", "wrong"),
     *("FAILED", "FAIL_WAIT", "not found"),
 }
 _SOON = {
     *("connecting", "degraded", "waiting", "running", "held", "warning", "observing", "unknown"),
-    *("paused", "settling", "rolling_back", "skipped"),
+    *("paused", "settling", "rolling_back", "skipped", "not checked"),
 }
 TRUTH = {True: "yes", False: "no", None: "unknown"}
 # Control characters (lines and tabs aside), and those that turn the direction of writing.

@@ -4,6 +4,7 @@ import typer
 
 from controlplane.cli import (
     actions,
+    doctor,
     exchange,
     explaining,
     history,
@@ -29,7 +30,7 @@ def _made() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
         help="A control plane for FreeSWITCH. Exit codes: 0 done, 1 some node failed, 2 wrong use.",
     )
-    seeing = (watching, rollouts, placing, registrations, lookups, explaining)
+    seeing = (watching, doctor, rollouts, placing, registrations, lookups, explaining)
     for room in (machine, node, *seeing, suspending, actions, nouns, exchange, history):
         room.add(made)
     return made

@@ -50,12 +50,16 @@ class LiveProfile:
 
 @dataclass(slots=True)
 class Facts:
-    """What is known of a node now; `modules` None: not asked yet."""
+    """What is known of a node now.
+
+    `modules` None: not asked yet. `asked_anew`: at which heartbeat all this was asked for last.
+    """
 
     heartbeat: Heartbeat | None = None
     profiles: dict[str, LiveProfile] = field(default_factory=dict)
     gateways: dict[str, LiveGateway] = field(default_factory=dict)
     modules: frozenset[str] | None = None
+    asked_anew: datetime | None = None
 
     def ailing(self) -> str:
         """What of it does not work, in words; empty when nothing is known to."""
@@ -66,14 +70,17 @@ class Facts:
         return "; ".join(said[:_TOLD]) + (f" and {len(said) - _TOLD} more" if len(said) > _TOLD else "")
 
 
+ANEW = timedelta(minutes=5)
 _FAILED = "FAILED"
 _TOLD = 3
 
 
 class Live:
-    """Keeps facts of connected nodes: asked once when the link came up, and kept up by events since.
+    """Keeps facts of connected nodes: asked when the link came up, and kept up by events since.
 
-    Belongs to the event loop's thread. Of a node that is away nothing is known.
+    They are asked for anew at the first heartbeat, for a node takes connections before it has loaded all its
+    modules, and at times from then on, for modules come and go unheard. Belongs to the event loop's
+    thread. Of a node that is away nothing is known.
     """
 
     def __init__(self) -> None:
@@ -90,18 +97,21 @@ class Live:
     async def look(self, fleet: Asks, node: str) -> None:
         """Ask for everything; raises the EventSocketError of the first command that failed."""
         facts = self._facts.setdefault(node, Facts())
-        profiles, gateways, modules = await ask_all(fleet, node, [Profiles(), GatewayStatuses(), Modules()])
+        profiles, gateways = await ask_all(fleet, node, [Profiles(), GatewayStatuses()])
         if self._facts.get(node) is facts:
             _fill(facts, profiles, gateways, datetime.now(UTC))
-            facts.modules = modules
+        [facts.modules] = await ask_all(fleet, node, [Modules()])
 
-    def heard(self, event: NodeEvent) -> None:
-        """An event came."""
+    def heard(self, event: NodeEvent) -> bool:
+        """An event came; whether it is time to `look` again."""
         facts = self._facts.setdefault(event.node, Facts())
         told, at = event.headers, event.at
         match event.subclass or event.name:
             case "HEARTBEAT":
                 facts.heartbeat = _heartbeat(told, at) or facts.heartbeat
+                if facts.asked_anew is None or at - facts.asked_anew >= ANEW:
+                    facts.asked_anew = at
+                    return True
             case "sofia::gateway_state":
                 name = told.get("Gateway", "")
                 before = facts.gateways.get(name, LiveGateway(name, "", "", up=False))
@@ -123,6 +133,7 @@ class Live:
                 facts.profiles[name] = LiveProfile(name, _FAILED, at)
             case "UNPUBLISH":
                 facts.profiles.pop(told.get("profile_name", ""), None)
+        return False
 
 
 def _fill(

@@ -111,6 +111,8 @@ class Commands:
 
     async def _xml_locate(self, arguments: str) -> str:
         words = arguments.split()
+        if [word.lower() for word in words] == ["root"]:
+            return written(self._core.root())
         if len(words) not in (1, 4):
             return "-ERR bad args\n"
         told = tuple(zip(("section", "tag", "tag_attr_name", "tag_attr_val"), words, strict=False))

@@ -40,6 +40,8 @@ class Core:
         self.faults = faults
         self.identity = Identity(config.name)
         self.variables: dict[str, str] = {}
+        self.unbound = False
+        """mod_xml_curl was unloaded: nobody is asked."""
         self.lookups: deque[Lookup] = deque(maxlen=_KEPT)
         # Not a secret: it only spreads delays.
         self.random = random.Random(config.name)  # noqa: S311
@@ -143,6 +145,7 @@ class Core:
         """Sends an event to whoever listens."""
         if self.faults.loses(name, subclass):
             return
+        self.identity.ahead = self.faults.clock_ahead
         told = (*self.identity.headers(name, caller, subclass), *headers)
         event = Event(name, subclass, told, body)
         for sink in tuple(self._sinks):
@@ -161,7 +164,7 @@ class Core:
         return found if found is not None else self._from_disk(question)
 
     async def _ask(self, question: Question, caller: Caller | None, event: str) -> etree._Element | None:
-        if self._asker is None:
+        if self._asker is None or self.unbound:
             return None
         headers = () if caller is None else self.identity.headers(event, caller)
         body = question.body(self.config.name, headers)
@@ -171,6 +174,25 @@ class Core:
         params, known = dict(question.params), found is not None
         self.lookups.append(Lookup(question.section, question.key_value, params, answer.status, known, body))
         return found
+
+    def root(self) -> etree._Element:
+        """All that stands on its disk, in one document; by the binding and the guard that it goes by."""
+        root = etree.Element("document", type="freeswitch/xml")
+        guard = self.config.inbound_acl or "any_v4.auto"
+        own = [_configuration("event_socket.conf", "settings", [{"apply-inbound-acl": guard}])]
+        if self.config.xml_curl_url is not None:
+            user, password = self.config.xml_curl_credentials or ("", "")
+            binding = {"gateway-url": self.config.xml_curl_url, "gateway-credentials": f"{user}:{password}"}
+            binding["timeout"] = str(int(self.config.lookup_timeout))
+            own.append(_configuration("xml_curl.conf", "bindings/binding", [binding]))
+        found = [self._parse(text) for text in self.config.disk.values()]
+        for document in [each for each in found if each is not None] + own:
+            for section in document.iterfind("section"):
+                named = root.find(f"section[@name='{section.get('name')}']")
+                if named is None:
+                    named = etree.SubElement(root, "section", name=section.get("name", ""))
+                named.extend(list(section))
+        return root
 
     def _parse(self, text: str) -> etree._Element | None:
         read = preprocess(text, self.variables)
@@ -186,6 +208,18 @@ class Core:
             if text is not None and (root := self._parse(text)) is not None:
                 return pick(root, question)
         return None
+
+
+def _configuration(name: str, path: str, params: list[dict[str, str]]) -> etree._Element:
+    document = etree.Element("document")
+    section = etree.SubElement(document, "section", name="configuration")
+    inner = etree.SubElement(section, "configuration", name=name)
+    for tag in path.split("/"):
+        inner = etree.SubElement(inner, tag)
+    for each in params:
+        for key, value in each.items():
+            etree.SubElement(inner, "param", name=key, value=value)
+    return document
 
 
 def pick(root: etree._Element, question: Question) -> etree._Element | None:

@@ -72,11 +72,12 @@ class Identity:
     core_uuid: str = field(default_factory=lambda: str(uuid4()))
     started: float = field(default_factory=time.monotonic)
     sequence: int = 0
+    ahead: float = 0.0
 
     def headers(self, name: str, caller: Caller, subclass: str | None = None) -> list[tuple[str, str]]:
         """The headers that every event begins with."""
         self.sequence += 1
-        stamp = time.time()
+        stamp = time.time() + self.ahead
         now = datetime.fromtimestamp(stamp, UTC)
         first = [("Event-Subclass", subclass)] if subclass is not None else []
         return [

@@ -36,6 +36,9 @@ class Faults:
     reload_error: str | None = None
     """What ``reloadxml`` says of a broken file, such as ``[error near line 83]: unclosed tag <document>``."""
 
+    clock_ahead: float = 0.0
+    """Seconds by which its clock is ahead of the right time."""
+
     taken_ports: set[int] = field(default_factory=set)
     """SIP ports that another program holds: a profile there says it started, then fails."""
 

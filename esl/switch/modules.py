@@ -74,6 +74,8 @@ class Modules:
             return "No such module!"
         if name == "mod_sofia":
             await self._unload_sofia()
+        if name == "mod_xml_curl":
+            self._core.unbound = True
         self.loaded.discard(name)
         self._fire("MODULE_UNLOAD", _UNLOADED, name)
         return None
@@ -91,6 +93,8 @@ class Modules:
         if (name in _NEEDS_ITS_OWN and not found) or (name == "mod_sofia" and not await self._load_sofia()):
             return False
         self.loaded.add(name)
+        if name == "mod_xml_curl":
+            self._core.unbound = False
         self._fire("MODULE_LOAD", _LOADED, name)
         return True
 

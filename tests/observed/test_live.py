@@ -61,12 +61,19 @@ def test_a_heartbeat_is_read() -> None:
     assert live.of("fs1").heartbeat is None
     live.heard(NodeEvent("fs1", "HEARTBEAT", None, BEAT, AT))
     assert live.of("fs1").heartbeat == Heartbeat(AT, 61.5, 3, 1000, 2, 40, 97.5, 90.0)
-    live.heard(NodeEvent("fs1", "HEARTBEAT", None, {**BEAT, "Session-Count": "many"}, LATER))
+    assert not live.heard(NodeEvent("fs1", "HEARTBEAT", None, {**BEAT, "Session-Count": "many"}, LATER))
     beat = live.of("fs1").heartbeat
     assert beat is not None
     assert beat.at == AT
     live.gone("fs1")
     assert live.of("fs1").heartbeat is None
+
+
+def test_a_node_is_asked_anew_at_its_first_heartbeat_and_at_times() -> None:
+    live = Live()
+    beats = [AT + timedelta(minutes=minute) for minute in (0, 1, 5, 6, 10)]
+    due = [live.heard(NodeEvent("fs1", "HEARTBEAT", None, BEAT, at)) for at in beats]
+    assert due == [True, False, True, False, True]
 
 
 def test_a_gateway_is_followed_from_state_to_state() -> None:
