@@ -51,6 +51,7 @@ def push_policy(settings: Push, probe: Probe) -> PushPolicy:
         backoff_max=settings.retry_max,
         deadline=settings.deadline,
         change_windows=tuple(map(windows.parse, settings.change_windows)),
+        replaced_at_most=settings.gateway_changes_per_hour,
         when_idle=settings.when_idle,
         idle_poll=settings.idle_check,
         probe_timeout=probe.timeout,

@@ -153,6 +153,8 @@ class Push(_Section):
     attempts: Annotated[int, Field(ge=1, le=1000)] = 10
     change_windows: tuple[Annotated[str, AfterValidator(_window)], ...] = ()
     """When pushes go out to nodes that have no windows of their own; none: at any time."""
+    gateway_changes_per_hour: Annotated[int, Field(ge=1, le=100_000)] = 30
+    """How often one gateway is replaced on one node before it rests."""
     drop_registrations: bool = False
     """Of users whose password changed, and of those who are no more."""
     when_idle: bool = True

@@ -9,6 +9,7 @@
     ├── NotSeen          commands were run, but their effect does not show on the node
     ├── NotReady         something else has to happen on the node first
     ├── Refused          it must not be done, however often it is tried
+    ├── TooOften         a gateway changed too often and rests; .wait says how long
     └── UnknownNode      there is no such node any more
 """
 
@@ -35,6 +36,14 @@ class NotReady(PushError):
 
 class Refused(PushError):
     """A guard stands against it."""
+
+
+class TooOften(PushError):
+    """Something was replaced too often of late; `wait` is for how many seconds it rests yet."""
+
+    def __init__(self, reason: str, wait: float) -> None:
+        super().__init__(reason)
+        self.wait = wait
 
 
 class UnknownNode(PushError):

@@ -13,6 +13,8 @@ class Wait(StrEnum):
     """It would drop calls, and only the operator's word lets it through."""
     RESTART = "restart"
     """Of the node; nobody does it silently."""
+    REST = "rest"
+    """It changed too often, and waits a while."""
     READY = "ready"
     """Something else on the node has to be in order first."""
     GUARD = "guard"

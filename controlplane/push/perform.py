@@ -29,7 +29,7 @@ class Report:
     """What was done so far. `flushed`: owed no more; while `provisional`, flushes do not count.
 
     `dropped`: no registration is owed any more. `receipts`: what was done once and for all, and under
-    which token the node remembers it.
+    which token the node remembers it. `killed`: gateways, be they gone yet or not.
     """
 
     steps: list[dict[str, Any]] = field(default_factory=list)
@@ -38,6 +38,7 @@ class Report:
     provisional: bool = False
     receipts: dict[str, str] = field(default_factory=dict)
     dropped: bool = False
+    killed: set[str] = field(default_factory=set)
 
     def add(self, step: Step, outcome: object) -> None:
         """Note a step's outcome, in the node's words when it failed."""
@@ -131,6 +132,7 @@ class Performer:
         with self._watch.listening(self._node) as ear:
             outcomes = await self._all(steps)
             going = {step.target for step, outcome in outcomes if outcome is True}
+            self._report.killed |= going
             await self._gone(ear, going)
         for _, outcome in outcomes:
             if isinstance(outcome, EventSocketError):

@@ -8,6 +8,7 @@ only a restart of the node would bring is held till somebody does that.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any
 
 from controlplane.observed.drift import Kind, of_gateway
@@ -140,6 +141,9 @@ class Plan:
         }
 
 
+NOBODY: Mapping[str, float] = MappingProxyType({})
+
+
 def plan(
     touches: Touches,
     wanted: Wanted,
@@ -149,13 +153,15 @@ def plan(
     traffic: Traffic | None = None,
     *,
     when_idle: bool = True,
+    resting: Mapping[str, float] = NOBODY,
 ) -> Plan:
     """Decide. `own_address`: the one at which the node sees us, None when it is not known.
 
     `traffic`: None when it was not asked for; what depends on it is held then, and stands in `asks`.
-    `when_idle`: what would drop calls goes by itself once there are none.
+    `when_idle`: what would drop calls goes by itself once there are none. `resting`: gateways that changed
+    too often, and for how many seconds they are left alone yet.
     """
-    planning = _Planning(touches, wanted, seen, applied, traffic, when_idle)
+    planning = _Planning(touches, wanted, seen, applied, traffic, when_idle, resting)
     planning.flushes()
     planning.drops()
     planning.profiles()
@@ -176,6 +182,7 @@ class _Planning:
     applied: Applied
     traffic: Traffic | None
     when_idle: bool
+    resting: Mapping[str, float]
     flushing: list[Step] = field(default_factory=list)
     stops: list[Step] = field(default_factory=list)
     kills: list[Step] = field(default_factory=list)
@@ -306,6 +313,11 @@ class _Planning:
             if should is not None and should.profile not in fresh and not self.runs(should.profile):
                 reason = f"profile {should.profile} does not run"
                 self.held.append(Held(Wait.READY, f"gateway/{name}", reason))
+                self.see_gateways.discard(name)
+                continue
+            if should is not None and name in self.resting and should.profile not in fresh:
+                reason = "it changed too often, and what FreeSWITCH held of it stays with its profile"
+                self.held.append(Held(Wait.REST, f"gateway/{name}", f"gateway {name} rests: {reason}"))
                 self.see_gateways.discard(name)
                 continue
             if runs is not None and runs.profile not in going:

@@ -7,7 +7,15 @@ from typing import TypeAlias
 from controlplane.answers.errors import Unanswerable
 from controlplane.desired.windows import Window
 from controlplane.observed.errors import ObservedError
-from controlplane.push.errors import NotAnswering, NotReady, NotRenderable, NotSeen, PushError, Refused
+from controlplane.push.errors import (
+    NotAnswering,
+    NotReady,
+    NotRenderable,
+    NotSeen,
+    PushError,
+    Refused,
+    TooOften,
+)
 from controlplane.store.errors import StoreError
 from esl.errors import (
     CommandFailed,
@@ -57,6 +65,10 @@ class PushPolicy:
     """What would drop calls goes by itself once there are none."""
     idle_poll: float = 10.0
     """How often nodes on which something is held are asked for their calls."""
+    replaced_at_most: int = 30
+    """How often one gateway is replaced on one node without a rest ..."""
+    replaced_within: float = 3600.0
+    """... in so many seconds."""
     seen_timeout: float = 5.0
     """For the effect of a command to show."""
     probe_timeout: float = 10.0
@@ -89,6 +101,8 @@ def judge(error: Exception) -> Verdict:
             return Verdict(f"the node is away: {error}", counts=False)
         case CommandTimeout() | TimeoutError():
             return Verdict(f"the node did not answer in time: {error}".removesuffix(": "), counts=False)
+        case TooOften():
+            return Verdict(str(error), counts=False, after=error.wait)
         case NotAnswering() | NotRenderable() | NotReady() | StoreError() | Unanswerable():
             return Verdict(str(error), counts=False)
         case Refused() | CommandRejected():

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -13,7 +14,8 @@ from controlplane.observed.registrations import registered
 from controlplane.observed.values import Seen, Wanted
 from controlplane.push.applied import Applied
 from controlplane.push.boot import SinceBoot, since_start, with_restarted
-from controlplane.push.errors import NotReady, PushError, Refused, UnknownNode
+from controlplane.push.errors import NotReady, PushError, Refused, TooOften, UnknownNode
+from controlplane.push.flapping import Flapping
 from controlplane.push.held import Wait
 from controlplane.push.perform import Performer, Report
 from controlplane.push.plan import Act, Plan, plan, to_read
@@ -96,6 +98,7 @@ class Runner:
         self._policy = policy
         self._backoff = backoff
         self._delays: dict[str, Iterator[float]] = {}
+        self._flapping = Flapping(policy.replaced_at_most, policy.replaced_within, time.monotonic)
         self._starting: dict[str, Collection[str]] = {}
 
     async def run(self, taken: Taken) -> Ended:
@@ -146,6 +149,7 @@ class Runner:
         restarted = link.core_uuid != taken.node.core_uuid
         if restarted:
             run.touches = run.touches.merge(EVERYTHING)
+            self._flapping.restarted(node)
         run.wanted = wanted = await self._wants(node, run.touches)
         if restarted:
             since = self._since_boot(node)
@@ -167,6 +171,11 @@ class Runner:
                 raise Refused(held.reason)
             if held.wait is Wait.READY:
                 raise NotReady(held.reason)
+        resting = {each.what: each.reason for each in planned.held if each.wait is Wait.REST}
+        if resting:
+            left = self._flapping.resting(node)
+            wait = max(left.get(what.removeprefix("gateway/"), 0.0) for what in resting)
+            raise TooOften("; ".join(resting.values()), wait)
         return "; ".join(held.reason for held in planned.held)
 
     async def _closed(self, taken: Taken, opens: datetime) -> Ended:
@@ -211,12 +220,13 @@ class Runner:
         self, touches: Touches, wanted: Wanted, seen: Seen, applied: Applied, own_address: str | None
     ) -> Plan:
         """Ask what stands in the way only where that matters."""
-        planned = plan(touches, wanted, seen, applied, own_address)
+        resting = self._flapping.resting(wanted.node)
+        planned = plan(touches, wanted, seen, applied, own_address, resting=resting)
         if not planned.asks:
             return planned
         traffic = await ask(self._nodes, wanted.node, planned.asks)
         idle = self._policy.when_idle
-        return plan(touches, wanted, seen, applied, own_address, traffic, when_idle=idle)
+        return plan(touches, wanted, seen, applied, own_address, traffic, when_idle=idle, resting=resting)
 
     async def _do(self, run: _Run, wanted: Wanted, planned: Plan) -> None:
         """Run the steps and see their effects."""
@@ -232,7 +242,10 @@ class Runner:
         self._starting[node] = {step.target for step in planned.steps if step.act in _STARTS}
         verifier = Verifier(self._nodes, ledger, self._policy, wanted, planned, ledger.mark())
         with self._watch.listening(node) as ear:
-            await performer.run(planned.steps)
+            try:
+                await performer.run(planned.steps)
+            finally:
+                self._flapping.killed(node, run.report.killed)
             await verifier.fetched(ear)
             # From here on it is known, be something else amiss: no module is reloaded twice for it.
             run.applied = afterwards(run.applied, run.touches, wanted, planned, run.report.receipts)
