@@ -99,7 +99,8 @@ class Desired:
     async def _write(self, plan: Plan, author: Author) -> Revision | None:
         loop = asyncio.get_running_loop()
         revision = await self._store.in_writer(partial(self._commit, plan, author, loop))
-        if revision is not None and self._settled is not None:
+        if self._settled is not None:
+            # Also for who changed nothing: the one who wrote it so may not have been answered yet.
             await self._settled()
         return revision
 

@@ -141,7 +141,6 @@ class Runner:
     async def _run(self, run: _Run, taken: Taken) -> str:
         """Give the reason for which a restart is awaited, or nothing."""
         node, ledger = taken.push.node, self._answers.ledger
-        await self._answers.settled()
         run.link = link = self._nodes.link(node)
         if link is None or link.state is not LinkState.UP:
             raise NotConnected(link.reason or link.state.value if link is not None else "not held")
@@ -231,6 +230,8 @@ class Runner:
     async def _do(self, run: _Run, wanted: Wanted, planned: Plan) -> None:
         """Run the steps and see their effects."""
         node, ledger, under_way = wanted.node, self._answers.ledger, self._answers.under_way
+        # Else it could be given what is older than what is wanted after it forgot that.
+        await self._answers.settled()
         run.report.provisional = under_way.left(node, wanted.revision) > 0
         performer = Performer(self._nodes, self._watch, self._policy, node, run.report)
         await performer.flush(planned.steps)

@@ -45,7 +45,7 @@ def test_a_writer_is_answered_once_his_change_is_told(
     with (
         serving(tmp_path) as server,
         httpx2.Client(base_url=f"http://127.0.0.1:{server.operators}/api/v1", headers=operator) as client,
-        ThreadPoolExecutor(1) as threads,
+        ThreadPoolExecutor(2) as threads,
     ):
         os.kill(child_of(server.process.pid), signal.SIGSTOP)
         writing = threads.submit(client.put, "/documents/ivr.conf", json={"xml": DOCUMENT})
@@ -53,11 +53,15 @@ def test_a_writer_is_answered_once_his_change_is_told(
         end = time.monotonic() + PATIENCE
         while not client.get("/documents/ivr.conf").is_success:
             assert time.monotonic() < end
+        # Nor is one who finds that it stands as he wants it.
+        again = threads.submit(client.put, "/documents/ivr.conf", json={"xml": DOCUMENT})
         for _ in range(20):
             assert client.get("/documents/ivr.conf").is_success
             assert not writing.done()
+            assert not again.done()
         os.kill(child_of(server.process.pid), signal.SIGCONT)
         assert writing.result(PATIENCE).is_success
+        assert again.result(PATIENCE).is_success
         with connect(server.lookups) as connection:
             connection.sendall(request)
             assert b"<menus" in read_all(connection)

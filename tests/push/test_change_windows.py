@@ -1,6 +1,9 @@
 """Outside its change window a node forgets users at once, and everything else waits, saying until when."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
+
+import pytest
 
 from controlplane.desired.codec import fields_to_json
 from controlplane.desired.revisions import Put
@@ -82,3 +85,28 @@ async def test_what_waits_goes_out_when_the_window_is_taken_away(url: str, vault
         await windows(land.middle)
         await land.middle.settled("fs1")
         assert await land.middle.runs("fs1", {"gw"})
+
+
+@asynchronous
+async def test_a_node_forgets_users_only_once_nobody_tells_it_the_old_any_more(
+    url: str, vault: Vault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, follows = asyncio.Event(), asyncio.Event()
+
+    async def settled() -> None:
+        asked.set()
+        await follows.wait()
+
+    async with world(url, vault, (EXTERNAL, CACHED, user("p"))) as land:
+        middle = land.middle
+        await land.add("fs1")
+        await middle.settled("fs1")
+        await closed(land)
+        before = len(land.commands("fs1"))
+        monkeypatch.setattr(middle.answers, "settled", settled)
+        await middle.commit(user("q"))
+        async with asyncio.timeout(10):
+            await asked.wait()
+        assert land.commands("fs1")[before:] == []
+        follows.set()
+        await until(lambda: land.commands("fs1")[before:] == ["xml_flush_cache id 1 c.example"])
