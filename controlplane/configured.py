@@ -111,6 +111,7 @@ def keep(settings: Retention) -> Keep:
         audit=timedelta(days=settings.audit),
         pushes=timedelta(days=settings.pushes),
         findings=timedelta(days=settings.findings),
+        repairs=timedelta(days=settings.findings),
         runs=timedelta(days=settings.pushes),
         rollouts=timedelta(days=settings.pushes),
     )

@@ -8,6 +8,7 @@ import pytest
 
 from controlplane.desired.values import NodeMode, Noun
 from controlplane.observed.drift import Kind
+from controlplane.push import repaired
 from controlplane.push.queue import State
 from controlplane.reconcile import Compared, Mode, ReconcilePolicy, Subject, Word
 from controlplane.store import Vault, upgrade
@@ -78,6 +79,12 @@ async def test_what_is_broken_by_hand_is_put_right(url: str, vault: Vault) -> No
             "sofia profile internal start",
             "sofia profile external startgw gone",
         ]
+        done = await middle.store.read(lambda session: repaired.page(session, node="fs1"))
+        assert [(each.kind, each.name, each.outcome) for each in done] == [
+            ("profile-down", "internal", "applied"),
+            ("gateway-missing", "gone", "applied"),
+        ]
+        assert [step["command"] for step in done[1].steps] == land.commands("fs1")[before:]
         # What a push has seen put right is no finding any more, and nothing is done again.
         assert await middle.findings("fs1") == {}
         assert (await middle.status("fs1")).in_sync is True

@@ -1,5 +1,6 @@
-"""Findings: what is not as it should be on which node, since when."""
+"""Findings: what is not as it should be on which node, since when; and what was done about it."""
 
+from dataclasses import asdict
 from typing import Any
 
 from starlette.requests import Request
@@ -11,13 +12,13 @@ from api.pages import asked, page_of
 from api.paths import route
 from api.problems import bad_request, not_found
 from api.times import told
-from controlplane.push import findings
+from controlplane.push import findings, repaired
 from controlplane.push.findings import Finding
 
 
 def routes() -> list[BaseRoute]:
-    """Give the route."""
-    return [route("/findings", GET=listed)]
+    """Give the routes."""
+    return [route("/findings", GET=listed), route("/repairs", GET=repairs)]
 
 
 async def listed(request: Request) -> Response:
@@ -36,6 +37,21 @@ async def listed(request: Request) -> Response:
     )
     items, after = page_of(rows, page, lambda row: (row.id,))
     return JSONResponse({"items": [_shown(row) for row in items], "next": after})
+
+
+async def repairs(request: Request) -> Response:
+    """List repairs, newest first, with what their pushes did and the node's words; `?node=` narrows."""
+    page = asked(request, int)
+    node = request.query_params.get("node")
+    if node is not None and daemon_of(request).desired.catalog.node(node) is None:
+        raise not_found(f"node {node!r}")
+    before = int(page.after[0]) if page.after is not None else None
+    rows = await daemon_of(request).store.read(
+        lambda session: repaired.page(session, node=node, before=before, limit=page.limit + 1)
+    )
+    items, after = page_of(rows, page, lambda row: (row.id,))
+    shown = [{**asdict(row), "begun_at": told(row.begun_at), "ended_at": told(row.ended_at)} for row in items]
+    return JSONResponse({"items": shown, "next": after})
 
 
 def _shown(finding: Finding) -> dict[str, Any]:

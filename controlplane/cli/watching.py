@@ -1,4 +1,4 @@
-"""`nodes`, `gateways`, `pushes`, `push`, `findings`, `jobs`: how things are."""
+"""`nodes`, `gateways`, `pushes`, `push`, `findings`, `repairs`, `jobs`: how things are."""
 
 import time
 from typing import Annotated
@@ -55,6 +55,15 @@ FINDINGS = (
     Column("REPAIRS", "repairs"),
     Column("REASON", "reason"),
 )
+REPAIRS = (
+    Column("NODE", "node"),
+    Column("KIND", "kind"),
+    Column("NAME", "name"),
+    Column("BEGUN (UTC)", lambda repair: moment(repair["begun_at"])),
+    Column("OUTCOME", lambda repair: repair["outcome"] or "under way"),
+    Column("DONE", lambda repair: "; ".join(step["command"] for step in repair["steps"])),
+    Column("REASON", lambda repair: repair["said"] or repair["reason"]),
+)
 JOBS = (
     Column("JOB", "name"),
     Column("EVERY", lambda job: f"{job['period']:g} s"),
@@ -68,7 +77,7 @@ JOBS = (
 
 def add(app: typer.Typer) -> None:
     """Add the commands."""
-    for function in (nodes, gateways, pushes, findings, jobs):
+    for function in (nodes, gateways, pushes, findings, repairs, jobs):
         command(app, function)
     push = group(app, "push", "Pushes under way.")
     command(push, retry)
@@ -174,6 +183,15 @@ def findings(
     else:
         columns = (*FINDINGS, Column("CLEARED (UTC)", lambda each: moment(each["cleared_at"])))
         call.out.table(columns if everything else FINDINGS, items, empty="nothing is found wrong")
+
+
+def repairs(call: Call, node: OfNode = None) -> None:
+    """List what was done about findings, newest first: the commands, and how it ended."""
+    if call.out.as_json:
+        call.out.document({"items": call.client.pages("/repairs", {"node": node}), "next": None})
+    else:
+        page = call.client.get("/repairs", {"node": node, "limit": 20})
+        call.out.table(REPAIRS, page["items"], empty="nothing was repaired")
 
 
 def jobs(

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from sqlalchemy.orm import Session
 
 from controlplane.logs import about
-from controlplane.push import findings, queue
+from controlplane.push import findings, queue, repaired
 from controlplane.push.batch import Batch
 from controlplane.push.kept import KEPT, kept
 from controlplane.push.pace import Pace
@@ -208,6 +208,7 @@ class Dispatcher:
         def work(session: Session) -> None:
             now = datetime.now(UTC)
             queue.end(session, ended, now)
+            repaired.ended(session, ended, now)
             for each in ended:
                 findings.mended(session, each.node, each.gateways, each.profiles, now)
                 if each.applied is not None:

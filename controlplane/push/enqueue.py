@@ -11,7 +11,7 @@ from controlplane.desired.catalog import Catalog, NodeView
 from controlplane.desired.errors import FieldError, Invalid
 from controlplane.desired.revisions import Author, Changed
 from controlplane.desired.values import Node, NodeMode, Noun
-from controlplane.push import documents, findings, queue, rollout_rows, suspensions
+from controlplane.push import documents, findings, queue, repaired, rollout_rows, suspensions
 from controlplane.push.acls import refused_by
 from controlplane.push.effects import effects
 from controlplane.push.interrupting import interrupting
@@ -87,11 +87,13 @@ class Enqueues:
         if gone:
             queue.forget(session, gone, now)
             findings.forget(session, gone, now)
+            repaired.forget(session, gone, now)
             suspensions.forget(session, gone)
             rollout_rows.forget(session, gone, "the node was deleted", now)
         let_go = [each.key.name for each in ordered if _let_go(each)]
         if let_go:
             queue.withdraw(session, let_go, now)
+            repaired.forget(session, let_go, now)
             rollout_rows.forget(session, let_go, "the node is only observed", now)
         return touched.keys()
 

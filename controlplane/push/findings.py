@@ -37,7 +37,7 @@ class Tried:
 class Found:
     """What was found on a node. `kind` and `name` say what; `reason` in which way.
 
-    `tried`: None leaves what is known of its repairs; `repaired`: one is under way now.
+    `tried`: None leaves what is known of its repairs; `repaired`: one begins now.
     """
 
     node: str

@@ -13,7 +13,7 @@ from controlplane.desired.reader import known_users
 from controlplane.desired.values import NodeMode
 from controlplane.observed.drift import Drift, Kind
 from controlplane.observed.values import Seen, Wanted
-from controlplane.push import findings, queue, rollout_rows
+from controlplane.push import findings, queue, repaired, rollout_rows
 from controlplane.push.batch import Batch
 from controlplane.push.errors import UnknownNode
 from controlplane.push.findings import Found, Severity
@@ -278,7 +278,7 @@ class Reconciler:
         plans: Mapping[Subject, Plan],
     ) -> None:
         tried = {(each.kind, each.name): found for each, found in repairs.tried.items()}
-        repaired = {(each.kind, each.name) for each in repairs.repaired}
+        begun = {(each.kind, each.name) for each in repairs.begun}
         found = [
             Found(
                 node,
@@ -287,7 +287,7 @@ class Reconciler:
                 each.reason,
                 SEVERITIES.get(each.kind, Severity.ERROR),
                 tried.get((each.kind, each.name)),
-                (each.kind, each.name) in repaired,
+                (each.kind, each.name) in begun,
             )
             for each in drifted
         ]
@@ -310,6 +310,8 @@ class Reconciler:
             now = datetime.now(UTC)
             for record in records:
                 findings.record(session, record.node, record.kinds, record.found, now)
+            repairs = (each for record in records for each in record.found if each.repaired)
+            repaired.begun(session, repairs, now)
             queue.observed(
                 session, {each.node: each.read_whole for each in records if each.read_whole is not None}
             )

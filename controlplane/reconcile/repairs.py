@@ -51,11 +51,15 @@ class History:
 
 @dataclass(frozen=True, slots=True)
 class Repairs:
-    """`tried`: how often each was repaired, this time included; `repaired` now, `given_up`, `guarded`."""
+    """`tried`: how often each was repaired, this time included; `repaired` now, `given_up`, `guarded`.
+
+    `begun`: of `repaired`, those of which no push knows yet.
+    """
 
     touches: Touches = _NOTHING
     repaired: frozenset[Drift] = frozenset()
     tried: Mapping[Drift, Tried] = field(default_factory=dict)
+    begun: frozenset[Drift] = frozenset()
     given_up: frozenset[Drift] = frozenset()
     guarded: tuple[Drift, ...] = ()
 
@@ -88,7 +92,8 @@ def decide(
         killed = [each for each in mendable if each.kind in _KILLING]
         if len(killed) > max(policy.wipe_few, policy.wipe_share * gateways):
             guarded = killed
-    tried, repaired, given_up = dict[Drift, Tried](), set[Drift](), set[Drift]()
+    tried = dict[Drift, Tried]()
+    repaired, begun, given_up = set[Drift](), set[Drift](), set[Drift]()
     for each in mendable:
         before = history.tried.get((each.kind.value, each.name))
         known = Tried(0, mark(each, core))
@@ -102,8 +107,16 @@ def decide(
             repaired.add(each)
             if not _names(history.under_way, each):
                 known = Tried(known.times + 1, known.mark)
+                begun.add(each)
         tried[each] = known
-    return Repairs(touches_of(repaired), frozenset(repaired), tried, frozenset(given_up), tuple(guarded))
+    return Repairs(
+        touches_of(repaired),
+        frozenset(repaired),
+        tried,
+        frozenset(begun),
+        frozenset(given_up),
+        tuple(guarded),
+    )
 
 
 def mark(drift: Drift, core: str) -> str:

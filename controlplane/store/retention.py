@@ -15,6 +15,7 @@ _PUSHES = tables.table(tables.PushRow)
 _FINDINGS = tables.table(tables.FindingRow)
 _AUDIT = tables.table(tables.AuditRow)
 _ROLLOUTS = tables.table(tables.RolloutRow)
+_REPAIRS = tables.table(tables.RepairRow)
 _RUNS = tables.table(tables.RunRow)
 _REVISIONS = tables.table(tables.RevisionRow)
 _SECRETS = tables.table(tables.SecretRow)
@@ -30,6 +31,7 @@ class Keep:
     findings: timedelta | None = None
     runs: timedelta | None = None
     rollouts: timedelta | None = None
+    repairs: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,7 @@ class Pruned:
     findings: int = 0
     runs: int = 0
     rollouts: int = 0
+    repairs: int = 0
     secrets: int = 0
 
     @property
@@ -63,6 +66,7 @@ def prune(session: Session, keep: Keep, now: datetime) -> Pruned:
         pushes=_aged(session, _PUSHES, _PUSHES.c.ended_at, keep.pushes, now, pushes),
         findings=_aged(session, _FINDINGS, _FINDINGS.c.cleared_at, keep.findings, now),
         runs=_aged(session, _RUNS, _RUNS.c.ended_at, keep.runs, now),
+        repairs=_aged(session, _REPAIRS, _REPAIRS.c.ended_at, keep.repairs, now),
         rollouts=_aged(session, _ROLLOUTS, _ROLLOUTS.c.ended_at, keep.rollouts, now),
         secrets=_secrets(session),
     )

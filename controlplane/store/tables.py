@@ -18,6 +18,7 @@ from controlplane.store.nodes import NodeRow
 from controlplane.store.paused_jobs import PausedJobRow
 from controlplane.store.profiles import ProfileRow
 from controlplane.store.pushes import PushRow
+from controlplane.store.repairs import RepairRow
 from controlplane.store.revisions import ChangeRow, RevisionRow
 from controlplane.store.rollouts import RolloutRow, TurnRow
 from controlplane.store.runs import RunRow
@@ -49,6 +50,7 @@ __all__ = [
     "PausedJobRow",
     "ProfileRow",
     "PushRow",
+    "RepairRow",
     "RevisionRow",
     "RolloutRow",
     "RunRow",

@@ -280,8 +280,14 @@ def test_gateways_are_a_matrix_with_what_differs(control: Control, switch: Switc
     reported = control.json("reconcile", "--node", "fs1", "--report-only")
     assert ([each["name"] for each in reported["drift"]], reported["pushed"]) == (["trunk"], False)
     assert "trunk" in control.done("findings", "--node", "fs1")
+    assert "would send sofia profile external startgw trunk" in control.done(
+        "reconcile", "--node", "fs1", "--dry-run"
+    )
     assert "being repaired" in control.done("reconcile", "--node", "fs1")
     until(lambda: "trunk" in switch.gateways)
+    until(lambda: "applied" in control.done("repairs", "--node", "fs1"))
+    assert [each["name"] for each in control.json("repairs")["items"]] == ["trunk"]
+    assert "trunk" in control.done("findings", "--history")
 
 
 def test_a_node_is_shown_with_all_that_is_known_of_it(control: Control, switch: Switch) -> None:

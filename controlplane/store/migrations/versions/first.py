@@ -286,6 +286,23 @@ def upgrade() -> None:
         postgresql_where=sa.text("state = 'waiting'"),
     )
     op.create_table(
+        "repairs",
+        sa.Column("id", WHOLE, nullable=False),
+        sa.Column("node", sa.String(), nullable=False),
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("reason", sa.String(), nullable=False),
+        sa.Column("begun_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("outcome", sa.String(), nullable=True),
+        sa.Column("said", sa.String(), nullable=False),
+        sa.Column("steps", sa.JSON(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_repairs")),
+        sqlite_autoincrement=True,
+    )
+    op.create_index(op.f("ix_repairs_begun_at"), "repairs", ["begun_at"], unique=False)
+    op.create_index("ix_repairs_node_ended_at", "repairs", ["node", "ended_at"], unique=False)
+    op.create_table(
         "revisions",
         sa.Column("number", WHOLE, autoincrement=False, nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
