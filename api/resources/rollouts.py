@@ -18,7 +18,7 @@ from api.times import told
 from api.writing import author_of
 from controlplane.auditing import audit
 from controlplane.push import rollout_rows
-from controlplane.push.rollout_rows import NodeTurn, Rollout
+from controlplane.push.rollout_rows import NodeTurn, Rollout, Turn
 
 
 class StopIn(Shape):
@@ -59,7 +59,7 @@ async def listed(request: Request) -> Response:
 
 async def read(request: Request) -> Response:
     """Read one, with every node's turn."""
-    return JSONResponse(_whole(await _rollout(request)))
+    return JSONResponse(_whole(request, await _rollout(request)))
 
 
 async def pause(request: Request) -> Response:
@@ -91,7 +91,7 @@ async def _done(request: Request, word: str, act: Callable[[int], Awaitable[bool
     await audit(daemon.store, author_of(request), f"rollout.{word}", str(rollout.id))
     if not await act(rollout.id):
         raise Problem(409, "not-open", f"rollout {rollout.id} is {rollout.state}: there is nothing to {word}")
-    return JSONResponse(_whole(await _rollout(request)))
+    return JSONResponse(_whole(request, await _rollout(request)))
 
 
 async def _rollout(request: Request) -> Rollout:
@@ -120,16 +120,21 @@ def _shown(rollout: Rollout) -> dict[str, Any]:
     }
 
 
-def _whole(rollout: Rollout) -> dict[str, Any]:
-    return _shown(rollout) | {"turns": [_turn(turn) for turn in rollout.turns]}
+def _whole(request: Request, rollout: Rollout) -> dict[str, Any]:
+    waits = daemon_of(request).pusher.hindrance
+    return _shown(rollout) | {
+        "turns": [
+            _turn(turn, waits(turn.node) if turn.state is Turn.WAITING else "") for turn in rollout.turns
+        ]
+    }
 
 
-def _turn(turn: NodeTurn) -> dict[str, Any]:
+def _turn(turn: NodeTurn, hindrance: str) -> dict[str, Any]:
     return {
         "node": turn.node,
         "state": turn.state.value,
         "touches": turn.touches.to_json(),
         "before": dict(turn.before),
-        "reason": turn.reason,
+        "reason": turn.reason or hindrance,
         "since": told(turn.since),
     }

@@ -104,7 +104,7 @@ class Pusher:
             delays=lambda: delays(self.policy.backoff_min, self.policy.backoff_max, self.policy.jitter),
         )
         self._statuses = Statuses(
-            store, catalog, nodes, self.prover.last, self.suspended, self.obstacle, ailing
+            store, catalog, nodes, self.prover.last, self.suspended, self.obstacle, self.hindrance, ailing
         )
 
     @property
@@ -268,6 +268,11 @@ class Pusher:
         row = self._catalog().node(node)
         own = tuple(map(windows.parse, row.value.change_windows)) if row is not None else ()
         return windows.opening(own or self.policy.change_windows, datetime.now(UTC))
+
+    def hindrance(self, node: str) -> str:
+        """Why only what makes the node forget users goes to it now, or not even that; empty when all does."""
+        opens = self.opening(node)
+        return self.obstacle(node) or (f"its change window opens {opens:%Y-%m-%d %H:%M} UTC" if opens else "")
 
     async def let_through(self, push: int, node: str) -> bool:
         """Have a waiting push of the node go out now, window or not; whether it waited. Raises StoreError."""

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,7 +12,15 @@ from sqlalchemy.orm import Session
 
 from controlplane.desired.catalog import Catalog
 from controlplane.observed import conditions
-from controlplane.observed.node_status import NodeStatus, OpenPush, Progress, Proof, Suspended, status
+from controlplane.observed.node_status import (
+    NodeStatus,
+    OpenPush,
+    Progress,
+    Proof,
+    Suspended,
+    Withheld,
+    status,
+)
 from controlplane.push import findings, queue, rollout_rows
 from controlplane.push.applied import Applied
 from controlplane.push.ports import Nodes
@@ -36,8 +45,8 @@ class Statuses:
     """Puts statuses together when asked; writes down when a condition changed.
 
     `proofs(node)`: the last one asked for. `suspended(node)`: None when it is not. `obstacle(node)`: what
-    keeps the node's pushes from beginning at all; `ailing(node)`: what of it is known not to work; both
-    empty when nothing does.
+    keeps the node's pushes from beginning at all; `hindrance(node)`: that, or its change window;
+    `ailing(node)`: what of it is known not to work; all empty when nothing does.
     """
 
     def __init__(
@@ -48,6 +57,7 @@ class Statuses:
         proofs: Callable[[str], Proof | None],
         suspended: Callable[[str], Suspended | None],
         obstacle: Callable[[str], str],
+        hindrance: Callable[[str], str],
         ailing: Callable[[str], str],
     ) -> None:
         self._store = store
@@ -56,6 +66,7 @@ class Statuses:
         self._proofs = proofs
         self._suspended = suspended
         self._obstacle = obstacle
+        self._hindrance = hindrance
         self._ailing = ailing
         self._changed: dict[str, datetime] = {}
         self._news = asyncio.Event()
@@ -124,6 +135,7 @@ class Statuses:
         suspended = {name: self._suspended(name) for name in modes}
         ailing = {name: self._ailing(name) for name in modes}
         obstacles = {name: self._obstacle(name) for name in modes}
+        hindrances = {name: self._hindrance(name) for name in modes}
         since = {name: changed.get(name, now) for name in modes}
 
         def look(session: Session) -> dict[str, NodeStatus]:
@@ -148,7 +160,7 @@ class Statuses:
                     proof=proofs[name],
                     suspended=suspended[name],
                     ailing=ailing[name],
-                    withheld=withheld.get(name, ()),
+                    withheld=[_told(each, hindrances[name]) for each in withheld.get(name, ())],
                 )
             return found
 
@@ -170,6 +182,10 @@ def _progress(state: NodeState) -> Progress:
 def _open(push: queue.Push, obstacle: str) -> OpenPush:
     reason = obstacle if obstacle and push.state is queue.State.WAITING else push.reason
     return OpenPush(push.id, push.state.value, push.revision, reason, push.attempts, push.not_before)
+
+
+def _told(withheld: Withheld, hindrance: str) -> Withheld:
+    return replace(withheld, reason=f"{withheld.reason}; {hindrance}") if hindrance else withheld
 
 
 def _learned(session: Session, found: Mapping[str, NodeStatus]) -> dict[str, dict[str, Any]]:

@@ -75,6 +75,25 @@ async def test_what_waits_for_a_window_says_until_when_and_may_be_let_through(ur
 
 
 @asynchronous
+async def test_a_turn_in_a_rollout_waits_for_the_window_and_others_go_first(url: str, vault: Vault) -> None:
+    async with world(url, vault, (EXTERNAL, gateway("gw"))) as land:
+        middle = land.middle
+        await land.add("fs1", "fs2")
+        await middle.settled("fs1", "fs2")
+        opens = await closed(land)
+        await middle.commit(gateway("gw", "second"))
+        await middle.settled("fs2")
+        assert await middle.runs("fs2", {"gw"})
+        told = (
+            f"rollout 1 is running: its turn has not come; its change window opens {opens:%Y-%m-%d %H:%M} UTC"
+        )
+        assert (await middle.status("fs1")).why == told
+        await windows(middle)
+        await middle.settled("fs1")
+        assert await middle.runs("fs1", {"gw"})
+
+
+@asynchronous
 async def test_what_waits_goes_out_when_the_window_is_taken_away(url: str, vault: Vault) -> None:
     async with world(url, vault, (EXTERNAL,)) as land:
         await land.add("fs1")
