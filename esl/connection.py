@@ -364,11 +364,15 @@ class Connection(InboundESL):  # type: ignore[misc]  # greenswitch has no types
                     error = ConnectionLost(f"{self._where}: closed by the node")
                     return
                 self.last_received = time.monotonic()
-                for frame in self._parser.feed(data):
-                    if self.connected:  # a callback may have ended it
-                        self.handle_event(frame)
-                # Only an empty socket is waited for: a node that never pauses would keep the thread.
-                gevent.sleep(0)
+                more = True
+                while more and self.connected:
+                    frames = self._parser.feed(data)
+                    data, more = b"", len(frames) == self.policy.limits.frames
+                    for frame in frames:
+                        if self.connected:  # a callback may have ended it
+                            self.handle_event(frame)
+                    # Only an empty socket is waited for: a node that never pauses would keep the thread.
+                    gevent.sleep(0)
         except ProtocolError as reason:
             error = reason
         except OSError as reason:

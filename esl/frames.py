@@ -17,10 +17,11 @@ _NEEDS_LENGTH = frozenset({"api/response", "log/data"})
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much one frame may hold, in bytes."""
+    """How much one frame may hold, in bytes; and how many ``frames`` are given at once."""
 
     header_bytes: int = 64 * 1024
     body_bytes: int = 64 * 1024 * 1024
+    frames: int = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,8 @@ class FrameParser:
     """Takes bytes in any pieces, gives whole frames.
 
     Invariant: the buffer starts at a frame's first byte, so what is held is at most one header
-    block or one body past its limit. After an error the stream is out of step: throw the parser away.
+    block or one body past its limit, and what was fed since fewer than ``frames`` came back. After an
+    error the stream is out of step: throw the parser away.
     """
 
     __slots__ = ("_buffer", "_headers", "_length", "_limits", "_scanned")
@@ -75,11 +77,14 @@ class FrameParser:
         self._scanned = 0
 
     def feed(self, data: bytes) -> list[Frame]:
-        """The frames that ``data`` completes. Raises ProtocolError, FrameTooLarge."""
+        """The frames that ``data`` completes; as many as are given at once: ask with ``b""`` for more.
+
+        Raises ProtocolError, FrameTooLarge.
+        """
         buffer = self._buffer
         buffer += data
         frames: list[Frame] = []
-        while True:
+        while len(frames) < self._limits.frames:
             if self._headers is None and not self._take_headers():
                 return frames
             if len(buffer) < self._length:
@@ -90,6 +95,7 @@ class FrameParser:
             frames.append(Frame(self._headers, body))
             self._headers = None
             self._length = self._scanned = 0
+        return frames
 
     def _take_headers(self) -> bool:
         buffer = self._buffer

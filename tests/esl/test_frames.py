@@ -177,3 +177,16 @@ def test_bytes_that_are_not_utf8_are_replaced() -> None:
 def test_empty_lines_between_frames_say_nothing() -> None:
     frame = b"Content-Type: auth/request\n\n"
     assert len(whole(b"\n\n\n" + frame + b"\n" + frame)) == 2
+
+
+@settings(deadline=None)
+@given(st.integers(1, 4), st.lists(st.sampled_from(SHORT), max_size=5), st.integers(1, 2000))
+def test_so_many_frames_are_given_at_once(most: int, streams: list[bytes], size: int) -> None:
+    data, parser, found = b"".join(streams), FrameParser(Limits(frames=most)), []
+    for start in range(0, len(data), size):
+        piece = data[start : start + size]
+        while frames := parser.feed(piece):
+            assert len(frames) <= most
+            found += frames
+            piece = b""
+    assert found == whole(data)

@@ -67,7 +67,7 @@ class Sock:
 @settings(deadline=None)
 @given(STREAMS, st.integers(1, 200))
 def test_every_command_is_told_once_whatever_comes(stream: bytes, size: int) -> None:
-    policy = LinkPolicy(limits=Limits(header_bytes=500, body_bytes=500))
+    policy = LinkPolicy(limits=Limits(header_bytes=500, body_bytes=500, frames=2))
     events: list[Event] = []
     connection = Connection("192.0.2.1", 8021, "ClueCon", policy=policy, on_event=events.append)
     sock: Any = Sock()
