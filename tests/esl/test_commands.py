@@ -187,6 +187,7 @@ EVERY: list[Command[Any]] = [
     commands.LoadModule("mod_fifo"),
     commands.SetVariable("receipt", "1"),
     queries.Modules(),
+    queries.Root(),
     queries.GlobalVariable("hostname"),
     queries.GlobalVariables(),
     queries.Sessions(),
