@@ -1,6 +1,6 @@
 """Findings as rows: what is wrong stands once until it is seen to be right. For worker threads."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -148,14 +148,16 @@ def mended(
         session.execute(update(_FINDINGS).where(_FINDINGS.c.id.in_(clear)).values(cleared_at=now))
 
 
-def drifting(session: Session) -> dict[str, list[str]]:
-    """Of every node the standing errors, in words."""
+def drifting(session: Session, nodes: Iterable[str] | None = None) -> dict[str, list[str]]:
+    """Of these nodes, or of every one, the standing errors, in words."""
     found: dict[str, list[str]] = {}
     wanted = (
         select(_FINDINGS)
         .where(_FINDINGS.c.cleared_at.is_(None), _FINDINGS.c.severity == Severity.ERROR)
         .order_by(_FINDINGS.c.id)
     )
+    if nodes is not None:
+        wanted = wanted.where(_FINDINGS.c.node.in_(sorted(nodes)))
     for row in session.execute(wanted).mappings():
         found.setdefault(row["node"], []).append(f"{row['kind']} {row['name']}: {row['reason']}")
     return found

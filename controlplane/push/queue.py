@@ -321,12 +321,12 @@ def waiting(session: Session) -> list[Push]:
     return [_push(row) for row in rows]
 
 
-def unfinished(session: Session) -> list[Push]:
-    """Every push that waits, runs or stalled."""
-    rows = session.execute(
-        select(_PUSHES).where(_PUSHES.c.state.in_(_UNFINISHED)).order_by(_PUSHES.c.id)
-    ).mappings()
-    return [_push(row) for row in rows]
+def unfinished(session: Session, nodes: Iterable[str] | None = None) -> list[Push]:
+    """Every push that waits, runs or stalled, of these nodes or of all."""
+    wanted = select(_PUSHES).where(_PUSHES.c.state.in_(_UNFINISHED)).order_by(_PUSHES.c.id)
+    if nodes is not None:
+        wanted = wanted.where(_PUSHES.c.node.in_(sorted(nodes)))
+    return [_push(row) for row in session.execute(wanted).mappings()]
 
 
 def page(

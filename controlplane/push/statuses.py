@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 
 KEEPING = "keeping conditions"
 """The name of the task that writes."""
-LINGER = 0.1
+LINGER = 0.25
 """Seconds for which changes are collected. What a node is for a shorter time is not told of, and since when
 something is so is told as of the last of them: late by as much at most, never early."""
 RETRY = 2.0
@@ -97,7 +97,7 @@ class Statuses:
 
     async def all(self) -> dict[str, NodeStatus]:
         """How every node is doing, by name; raises StoreError."""
-        look = self._look({row.value.name for row in self._catalog().nodes.values()}, self._changed)
+        look = self._look(None, self._changed)
         return await self._store.read(look)
 
     async def _follow(self) -> None:
@@ -113,23 +113,25 @@ class Statuses:
                 self._news.set()
 
     async def _record(self) -> None:
-        known = {row.value.name for row in self._catalog().nodes.values()}
         taken, self._changed = self._changed, {}
-        look = self._look(known & taken.keys(), taken)
+        look = self._look(taken.keys(), taken)
         try:
             # Most of what is told changes nothing, and then nobody waits for the writer.
-            if await self._store.read(lambda session: _learned(session, look(session))):
-                await self._store.write(lambda session: _write(session, look(session)))
+            learned = await self._store.read(lambda session: _learned(session, look(session)))
+            if learned:
+                await self._store.write(lambda session: _write(session, learned))
         except BaseException:
             self._changed = taken | self._changed
             raise
 
     def _look(
-        self, names: Collection[str], changed: Mapping[str, datetime]
+        self, names: Collection[str] | None, changed: Mapping[str, datetime]
     ) -> Callable[[Session], dict[str, NodeStatus]]:
-        """What is known in this thread is taken now; the rest is read by what is given back."""
+        """What is known in this thread is taken now; the rest is read by what is given back. None: of all."""
         catalog, now = self._catalog(), datetime.now(UTC)
-        modes = {row.value.name: row.value.mode for row in catalog.nodes.values() if row.value.name in names}
+        modes = {row.value.name: row.value.mode for row in catalog.nodes.values()}
+        if names is not None:
+            modes = {name: modes[name] for name in names if name in modes}
         links = {name: self._nodes.link(name) for name in modes}
         proofs = {name: self._proofs(name) for name in modes}
         suspended = {name: self._suspended(name) for name in modes}
@@ -139,10 +141,10 @@ class Statuses:
         since = {name: changed.get(name, now) for name in modes}
 
         def look(session: Session) -> dict[str, NodeStatus]:
-            states, drifting = queue.states(session), findings.drifting(session)
+            states, drifting = queue.states(session, names), findings.drifting(session, names)
             withheld = rollout_rows.withheld(session)
             pushes: dict[str, list[OpenPush]] = {}
-            for push in queue.unfinished(session):
+            for push in queue.unfinished(session, names):
                 pushes.setdefault(push.node, []).append(_open(push, obstacles.get(push.node, "")))
             found = {}
             for name, mode in modes.items():
@@ -204,8 +206,7 @@ def _learned(session: Session, found: Mapping[str, NodeStatus]) -> dict[str, dic
     return learned
 
 
-def _write(session: Session, found: Mapping[str, NodeStatus]) -> None:
+def _write(session: Session, learned: Mapping[str, Mapping[str, Any]]) -> None:
     # One that is no more leaves no row behind.
     there = set(session.execute(select(_NODES.c.name)).scalars())
-    learned = _learned(session, {name: told for name, told in found.items() if name in there})
-    queue.learn(session, learned)
+    queue.learn(session, {name: values for name, values in learned.items() if name in there})

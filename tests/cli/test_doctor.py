@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,15 +25,16 @@ DOUBLED = """\
 """
 
 
-@pytest.fixture
-def control(tmp_path: Path) -> Iterator[Control]:
-    with serving(tmp_path, **FAST) as found:
+@pytest.fixture(scope="module")
+def control(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Control]:
+    """A daemon for all tests; each has a node of its own."""
+    with serving(tmp_path_factory.mktemp("daemon"), **FAST) as found:
         yield found
 
 
-def verdicts(control: Control, code: int = 0) -> dict[str, tuple[str, str]]:
-    """By check, of fs1: the worst verdict and what was said."""
-    result = control("doctor", "fs1", "--json")
+def verdicts(control: Control, code: int = 0, node: str = "fs1") -> dict[str, tuple[str, str]]:
+    """By check its first verdict, what was said, and what to change."""
+    result = control("doctor", node, "--json")
     assert result.exit_code == code, result.output
     [told] = map(json.loads, result.stdout.splitlines())
     assert told["ok"] is (code == 0)
@@ -43,6 +43,12 @@ def verdicts(control: Control, code: int = 0) -> dict[str, tuple[str, str]]:
     for check in checks:
         found.setdefault(check["name"], (check["verdict"], f"{check['said']} -> {check['change']}"))
     return found
+
+
+def test_wrong_use_is_told_with_2(control: Control) -> None:
+    result = control("doctor", "none")
+    assert (result.exit_code, "there is no node 'none'" in result.stderr) == (2, True)
+    assert control("doctor").exit_code == 0
 
 
 def test_a_node_is_examined(control: Control) -> None:
@@ -94,7 +100,14 @@ def _examine(control: Control, switch: Switch) -> None:
     assert "permission denied" in found["disk"][1]
 
 
-def test_wrong_use_is_told_with_2(control: Control) -> None:
-    result = control("doctor", "none")
-    assert (result.exit_code, "there is no node 'none'" in result.stderr) == (2, True)
-    assert control("doctor").exit_code == 0
+def test_a_node_whose_list_turns_us_away_is_told_where_to_let_us_in(control: Control) -> None:
+    port = free_port()
+    add(control, "fs2", port)
+    with running(SwitchConfig(name="fs2", port=port, inbound_acl="nobody")):
+        until(lambda: "Access Denied" in status(control, "fs2")["link"]["reason"])
+        found = verdicts(control, 1, "fs2")
+    assert found.pop("connection")[1].endswith(
+        "event_socket.conf.xml: apply-inbound-acl, our address as a network; "
+        "then `reload mod_event_socket` there"
+    )
+    assert {verdict for verdict, _ in found.values()} == {"not checked"}
