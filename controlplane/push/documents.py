@@ -77,7 +77,7 @@ WAYS: Mapping[str, Way] = {
     "sndfile.conf": Way(How.RELOAD_DROPPING, "mod_sndfile"),
     "voicemail.conf": Way(How.RELOAD_DROPPING, "mod_voicemail"),
     "xml_cdr.conf": Way(How.RELOAD_DROPPING, "mod_xml_cdr"),
-    # queues alone; agents, tiers and settings are read at load
+    # queues alone; for agents, tiers and settings the module is reloaded, once no call stands there
     _CALLCENTER: Way(How.RELOAD_QUEUES, "mod_callcenter"),
 }
 """Every document that has a way; all others wait for a restart."""

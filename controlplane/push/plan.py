@@ -198,6 +198,7 @@ class _Planning:
     see_documents: set[str] = field(default_factory=set)
     reload_xml: list[str] = field(default_factory=list)
     modules: dict[str, list[str]] = field(default_factory=dict)
+    queues: list[Step] = field(default_factory=list)
     done: dict[str, str] = field(default_factory=dict)
     read: set[str] = field(default_factory=set)
     unread: dict[str, str] = field(default_factory=dict)
@@ -350,6 +351,7 @@ class _Planning:
         if self.touches.everything:
             held = {name for name in self.applied.documents if not name.endswith(REST)}
             names |= self.wanted.documents.keys() | held
+        callcenter: tuple[WantedDocument, str] | None = None
         for name in sorted(names):
             should = self.wanted.documents.get(name)
             by = way(name)
@@ -361,12 +363,15 @@ class _Planning:
                     # Who loads the module later fetches it then.
                     self.unread[name] = f"nobody on the node reads it: {by.module} is not loaded"
                 continue
-            if by.how is How.RELOAD_QUEUES and should is not None:
-                self._queues(should)
+            if by.how is How.RELOAD_QUEUES and by.module is not None and should is not None:
+                callcenter = should, by.module
+                self._queues(*callcenter)
             elif should is None or should.digest != known:
                 self._document(name, by.how, by.module)
         for module, changed in sorted(self.modules.items()):
             self._reload(module, changed)
+        if callcenter is not None:
+            self._queues_alone(*callcenter)
 
     def _loads(self, module: str, name: str) -> bool:
         """Whether it was our own reload that left the module unloaded: the node keeps the receipt."""
@@ -434,7 +439,7 @@ class _Planning:
             what = "only a restart of the node takes it over"
             self.held.append(Held(Wait.RESTART, f"document/{name}", what))
 
-    def _queues(self, should: WantedDocument) -> None:
+    def _queues(self, should: WantedDocument, module: str) -> None:
         name = should.name
         if should.digest != self.applied.documents.get(name) and should.queues:
             unnamed = [queue for queue in should.queues if not _sendable(queue)]
@@ -442,14 +447,20 @@ class _Planning:
                 what = f"no command can name the queue {unnamed[0]!r}"
                 self.held.append(Held(Wait.RESTART, f"document/{name}", what))
                 return
-            self.reloads += [
+            self.queues = [
                 Step(Act.RELOAD_QUEUE, queue, CallcenterQueueReload(queue), f"{name} changed")
                 for queue in should.queues
             ]
-            self.see_documents.add(name)
         if should.rest != self.applied.documents.get(f"{name}{REST}"):
-            what = "what is no queue (agents, tiers, settings) is read when the module loads"
-            self.held.append(Held(Wait.RESTART, f"document/{name}{REST}", what))
+            # Agents, tiers and settings are read when the module loads, and the queues with them.
+            self.modules.setdefault(module, []).append(name)
+
+    def _queues_alone(self, should: WantedDocument, module: str) -> None:
+        """Reload the queues, unless the whole module is reloaded or was."""
+        whole = any(step.act is Act.RELOAD_MODULE and step.target == module for step in self.reloads)
+        if self.queues and not whole and f"{MODULE}{module}" not in self.done:
+            self.reloads += self.queues
+            self.see_documents.add(should.name)
 
     def plan(self) -> Plan:
         steps: list[Step] = [*self.flushing, *self.stops, *self.kills]

@@ -6,7 +6,7 @@ from types import MappingProxyType
 from controlplane.observed.values import Wanted
 from controlplane.push import settings
 from controlplane.push.applied import Applied, acl_digest
-from controlplane.push.documents import REST, digests, way
+from controlplane.push.documents import REST, How, digests, way
 from controlplane.push.held import Held
 from controlplane.push.plan import Act, Plan
 from controlplane.push.touches import Touches
@@ -41,7 +41,7 @@ def afterwards(
     for name in {*plan.documents, *plan.read, *plan.unread}:
         wants = wanted.documents.get(name)
         now = digests(wants) if wants is not None and name not in plan.unread else {}
-        if f"document/{name}{REST}" in held:
+        if way(name).how is How.RELOAD_QUEUES and f"{MODULE}{way(name).module}" in held:
             now.pop(f"{name}{REST}", None)
         else:
             documents.pop(f"{name}{REST}", None)

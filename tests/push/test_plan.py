@@ -10,6 +10,7 @@ from controlplane.push import settings
 from controlplane.push.applied import Applied
 from controlplane.push.held import Held, Wait
 from controlplane.push.plan import Act, Plan, plan, to_read
+from controlplane.push.progress import afterwards
 from controlplane.push.touches import EVERYTHING, CacheKey, Touches
 from controlplane.push.traffic import Traffic
 from tests.push.states import EXTERNAL, INTERNAL, LAN, applied, gateway, runs, seen, wanted
@@ -335,7 +336,7 @@ def test_a_start_reads_the_global_settings() -> None:
     assert found.documents == {"sofia.conf"}
 
 
-def test_callcenter_reloads_its_queues_and_holds_the_rest() -> None:
+def test_callcenter_reloads_its_queues_and_for_the_rest_its_module() -> None:
     def callcenter(digest: str, rest: str) -> Wanted:
         return wanted(documents=[WantedDocument("callcenter.conf", digest, queues=("a", "b"), rest=rest)])
 
@@ -343,9 +344,25 @@ def test_callcenter_reloads_its_queues_and_holds_the_rest() -> None:
     queues = ["callcenter_config queue reload a", "callcenter_config queue reload b"]
     only_queues = planned(touches, callcenter("2", "1"), does, applied(callcenter("1", "1")))
     assert (lines(only_queues), only_queues.held) == (queues, ())
-    both = planned(touches, callcenter("2", "2"), does, applied(callcenter("1", "1")))
+    busy = Traffic(1, {})
+    both = planned(touches, callcenter("2", "2"), does, applied(callcenter("1", "1")), busy)
     assert lines(both) == queues
-    assert [each.what for each in both.held] == ["document/callcenter.conf/rest"]
+    [held] = both.held
+    assert (held.wait, held.what, held.command) == (
+        Wait.CALLS,
+        "module/mod_callcenter",
+        "reload mod_callcenter",
+    )
+    # Of that the rest is not known to be in force yet.
+    known = afterwards(applied(callcenter("1", "1")), touches, callcenter("2", "2"), both)
+    assert known.documents == {"callcenter.conf": "2", "callcenter.conf/rest": "1"}
+    # The module reads the queues as well.
+    free = planned(touches, callcenter("2", "2"), does, known)
+    assert (lines(free), free.held) == (["reload mod_callcenter"], ())
+    assert afterwards(known, touches, callcenter("2", "2"), free).documents == {
+        "callcenter.conf": "2",
+        "callcenter.conf/rest": "2",
+    }
 
 
 @pytest.mark.parametrize("queue", ["two words", "it's", "support@$${domain}"])

@@ -221,10 +221,22 @@ def test_a_module_is_reloaded_for_its_document_while_nobody_calls(one: Fleet, no
     one.landed("fs1", one.send("PUT", f"/documents/{name}", document(name, inner))["revision"])
 
 
+def test_callcenters_agents_come_with_its_module(one: Fleet, node: RealNode) -> None:
+    needs(node, "mod_callcenter")
+    name, inner = "callcenter.conf", DOCUMENTS["callcenter.conf"]
+    assert "newcomer" not in node.api("callcenter_config agent list")
+    agent = '<agent name="newcomer" type="callback" contact="user/1000" status="Available"/>'
+    more = inner.replace("<agents/>", f"<agents>{agent}</agents>")
+    changed = one.send("PUT", f"/documents/{name}", document(name, more))
+    one.landed("fs1", changed["revision"])
+    assert "newcomer" in node.api("callcenter_config agent list")
+    one.landed("fs1", one.send("PUT", f"/documents/{name}", document(name, inner))["revision"])
+
+
 def test_a_document_that_only_a_restart_takes_over_says_so(one: Fleet, node: RealNode) -> None:
-    needs(node, "mod_hash")
-    name = "hash.conf"
-    one.send("PUT", f"/documents/{name}", document(name, "<remotes/>"))
+    needs(node, "mod_fifo")
+    name, inner = "fifo.conf", DOCUMENTS["fifo.conf"]
+    one.send("PUT", f"/documents/{name}", document(name, inner.replace("<settings/>", "")))
     wait(lambda: "restart of the node" in one.status("fs1")["why"], "it is held")
-    one.send("DELETE", f"/documents/{name}")
+    one.send("PUT", f"/documents/{name}", document(name, inner))
     one.in_sync()
