@@ -89,6 +89,10 @@ AT_START: frozenset[str] = frozenset(
         "vad",
         "media-option",
         "auto-rtp-bugs",
+        "manual-rtp-bugs",
+        "manual-video-rtp-bugs",
+        # turned on by a rescan, and off by none (sofia.c:4750)
+        "sip-capture",
     }
 )
 """Parameters, in lower case as the parser compares them, that wait for the profile's next start."""

@@ -65,6 +65,12 @@ BASE = profile(
         # new
         (profile(*[(p.name, str(p.value)) for p in BASE.params], ("dialplan", "XML")), True, ()),
         (profile(*[(p.name, str(p.value)) for p in BASE.params], ("tls", "true")), False, ("tls",)),
+        # a rescan would add what it names to what was there
+        (
+            profile(*[(p.name, str(p.value)) for p in BASE.params], ("Manual-RTP-Bugs", "IGNORE_MARK_BIT")),
+            False,
+            ("manual-rtp-bugs",),
+        ),
         # names compare without case
         (
             profile(
