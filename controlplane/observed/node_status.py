@@ -121,6 +121,8 @@ class Progress:
     answered_at: datetime | None = None
     round_trip: float | None = None
     conditions: Kept = field(default_factory=_none)
+    core_uuid: str | None = None
+    """Of the process that all of this is about."""
 
 
 def status(
@@ -260,6 +262,8 @@ def _in_sync(
         return None, "the node is away"
     if progress.observed_at is None and (mode is NodeMode.OBSERVING or not progress.applied_revision):
         return None, "the node was not compared yet"
+    if mode is NodeMode.MANAGED and link.core_uuid != progress.core_uuid:
+        return None, "the node was not compared since it was started"
     return True, ""
 
 

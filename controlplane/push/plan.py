@@ -5,7 +5,8 @@ What would drop calls is held till none stand in its way, or till the operator l
 only a restart of the node would bring is held till somebody does that.
 """
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
@@ -165,9 +166,9 @@ def plan(
     planning.flushes()
     planning.drops()
     planning.profiles()
-    planning.gateways()
     planning.acls(own_address)
     planning.documents()
+    planning.gateways()
     planning.found()
     return planning.plan()
 
@@ -300,6 +301,15 @@ class _Planning:
         # A profile starts with all its gateways: a namesake on another one would be there twice.
         fresh = self.starts.keys() | self.restarts.keys()
         names |= {each.name for each in self.wanted.gateways.values() if each.profile in fresh}
+        # So would one that a rescan adds while it still runs on another, its own turn yet to come.
+        scanned = self.rescans.keys() | _scanned(names, self.wanted)
+        names |= {
+            each.name
+            for each in self.wanted.gateways.values()
+            if each.profile in scanned
+            and (runs := self.seen.gateways.get(each.name)) is not None
+            and runs.profile != each.profile
+        }
         if self.touches.everything:
             names |= self.wanted.gateways.keys() | self.seen.gateways.keys()
         going = {step.target for step in self.stops} | self.restarts.keys()
@@ -539,18 +549,27 @@ def settable(variable: str, value: str) -> bool:
     return True
 
 
+def _scanned(gateways: Collection[str], wanted: Wanted) -> frozenset[str]:
+    """The profiles that are rescanned when these gateways are added: for one alone there is `startgw`."""
+    those = [wanted.gateways[name] for name in gateways if name in wanted.gateways]
+    counts = Counter(each.profile for each in those)
+    return frozenset(each.profile for each in those if counts[each.profile] > 1 or each.by_user)
+
+
 def to_read(touches: Touches, wanted: Wanted, applied: Applied) -> Mapping[str, frozenset[str]]:
     """What has to be read before planning: `gateways` and `profiles`, unless all are, and `modules`."""
     profiles = set(touches.profiles)
     profiles |= {wanted.gateways[name].profile for name in touches.gateways if name in wanted.gateways}
     gateways = set(touches.gateways)
-    gateways |= {each.name for each in wanted.gateways.values() if each.profile in touches.profiles}
+    scanned = touches.profiles | _scanned(touches.gateways, wanted)
+    gateways |= {each.name for each in wanted.gateways.values() if each.profile in scanned}
     documents = set(touches.documents)
     if touches.everything:
         documents |= wanted.documents.keys() | applied.documents.keys()
     ways = [way(name) for name in documents]
     if any(by.how is How.RESCAN for by in ways):
         profiles |= wanted.profiles.keys()
+        gateways |= wanted.gateways.keys()
     modules = {by.module for by in ways if by.module is not None and by.how is not How.NOTHING}
     modules |= touches.modules
     return {

@@ -178,6 +178,7 @@ def _progress(state: NodeState) -> Progress:
         state.answered_at,
         state.round_trip,
         conditions.kept(state.conditions),
+        state.core_uuid,
     )
 
 

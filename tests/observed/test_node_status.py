@@ -16,7 +16,7 @@ AT = datetime(2026, 11, 24, tzinfo=UTC)
 LATER = AT + timedelta(minutes=1)
 UP = Link("fs1", LinkState.UP, AT, core_uuid="core", version="1.11", own_address="192.0.2.1")
 DOWN = Link("fs1", LinkState.DOWN, AT, "refused")
-SEEN = Progress(7, 7, 7, AT)
+SEEN = Progress(7, 7, 7, AT, core_uuid="core")
 
 
 def push(state: str, reason: str = "") -> OpenPush:
@@ -40,7 +40,17 @@ def push(state: str, reason: str = "") -> OpenPush:
         (DOWN, SEEN, [], {}, [], None, "the node is away"),
         (None, SEEN, [], {}, [], None, "the node is away"),
         (UP, Progress(), [], {}, [], None, "the node was not compared yet"),
-        (UP, Progress(7, 7, 7, None), [], {}, [], True, ""),
+        (UP, replace(SEEN, observed_at=None), [], {}, [], True, ""),
+        # it runs what it fetched when it booted, whatever its former life ran
+        (
+            replace(UP, core_uuid="next"),
+            SEEN,
+            [],
+            {},
+            [],
+            None,
+            "the node was not compared since it was started",
+        ),
     ],
 )
 def test_in_sync(

@@ -117,6 +117,18 @@ def test_many_are_added_by_one_rescan_of_each_profile() -> None:
     assert found.gateways == {"a", "b", "c", "d"}
 
 
+@pytest.mark.parametrize("touches", ["profiles=external", "documents=sofia.conf", "gateways=a b"])
+def test_a_rescan_takes_along_what_would_be_there_twice(touches: str) -> None:
+    """A gateway moves to the profile, and its own turn is yet to come; one that changed there can wait."""
+    should = wanted(
+        gateway("moves"), gateway("a"), gateway("b"), gateway("changed"), documents=[document("sofia.conf")]
+    )
+    does = seen(runs("moves", profile="internal"), runs("changed", "old"), modules=["mod_sofia"])
+    kind, _, names = touches.partition("=")
+    found = planned(touching(**{kind: names}), should, does, Applied(profiles={"internal": {}}))
+    assert lines(found) == ["sofia profile internal killgw moves", "sofia profile external rescan"]
+
+
 def test_a_rescan_that_comes_anyway_adds_too() -> None:
     should = wanted(gateway("gw"))
     known = applied(should)
@@ -421,7 +433,9 @@ def test_described_says_commands_and_reasons() -> None:
         (touching(gateways="unknown"), ({"unknown"}, set(), set())),
         # it may have to start, and starts with its gateways
         (touching(profiles="external"), ({"gw"}, {"external"}, set())),
-        (touching(documents="sofia.conf"), (set(), {"external", "internal"}, {"mod_sofia"})),
+        # so does one that is rescanned
+        (touching(gateways="gw second"), ({"gw", "second"}, {"external"}, set())),
+        (touching(documents="sofia.conf"), ({"gw"}, {"external", "internal"}, {"mod_sofia"})),
         (touching(documents="lcr.conf ivr.conf"), (set(), set(), {"mod_lcr"})),
         (touching(acls="lan"), (set(), set(), set())),
         # what is no more may have to be forgotten, too
