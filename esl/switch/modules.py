@@ -2,6 +2,8 @@
 
 from collections.abc import Awaitable, Callable
 
+from lxml import etree
+
 from esl.switch.core import Core
 from esl.switch.events import Caller
 from esl.switch.lookup import Question
@@ -45,6 +47,8 @@ class Modules:
         unload_sofia: Callable[[], Awaitable[None]],
     ) -> None:
         self.loaded: set[str] = set()
+        self.documents: dict[str, etree._Element] = {}
+        """What those that loaded found, by its name."""
         self._failed_at_boot: set[str] = set()
         self._core = core
         self._load_sofia = load_sofia
@@ -53,6 +57,7 @@ class Modules:
     async def boot(self) -> None:
         """Loads all of them, one after another."""
         self.loaded.clear()
+        self.documents.clear()
         self._failed_at_boot.clear()
         for name in _FETCHES:
             if not await self._load(name):
@@ -88,6 +93,8 @@ class Modules:
             question = Question("configuration", "configuration", "name", config, told)
             answer = await self._core.locate(question, _PRESENCE if presence else None, "COMMAND")
             found = answer is not None
+            if answer is not None:
+                self.documents[config] = answer
             if found and _FETCHES[name].count(config) > 1:
                 await self._core.locate(question)
         if (name in _NEEDS_ITS_OWN and not found) or (name == "mod_sofia" and not await self._load_sofia()):

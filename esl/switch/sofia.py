@@ -33,7 +33,7 @@ class Sofia:
         self.gateways: dict[str, Gateway] = {}
         self.stopping: dict[str, Profile] = {}
         """Run no more, but their names and ports are still taken."""
-        self._lost: list[Profile] = []
+        self.lost: list[Profile] = []
         """Started under the name of one that was stopping: they run, and no command reaches them."""
         self._core = core
 
@@ -61,7 +61,7 @@ class Sofia:
         self.profiles.clear()
         self.gateways.clear()
         self.stopping.clear()
-        self._lost.clear()
+        self.lost.clear()
 
     # --- commands, after their XML was reloaded -----------------------------------------------------
 
@@ -147,9 +147,9 @@ class Sofia:
         profile = Profile(self._core, name, params(element, "settings/param"), self.gateways)
         self._core.fire("CUSTOM", _STARTED, profile.headers(), subclass="sofia::profile_start")
         if name in self.stopping:
-            self._lost.append(profile)  # sofia_glue.c:2059, sofia_glue_add_profile
+            self.lost.append(profile)  # sofia_glue.c:2059, sofia_glue_add_profile
             return profile
-        others = {each.port for each in (*self.profiles.values(), *self._lost)}
+        others = {each.port for each in (*self.profiles.values(), *self.lost)}
         if profile.port in self._core.faults.taken_ports | others:
             self._core.spawn(self._fail_to_bind(profile), f"profile {name} waits for its port")
             return profile

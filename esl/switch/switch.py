@@ -3,11 +3,13 @@
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from functools import partial
 from types import MappingProxyType
 from typing import ParamSpec, TypeVar
+
+from lxml import etree
 
 from esl.switch.accounts import log_in
 from esl.switch.acl import Acls
@@ -98,6 +100,16 @@ class Switch:
     def profiles(self) -> Mapping[str, Profile]:
         """Those that run."""
         return MappingProxyType(dict(self._sofia.profiles))
+
+    @property
+    def lost(self) -> Collection[Profile]:
+        """Those that run and that no command reaches, till a reboot: begun while a namesake went down."""
+        return tuple(self._sofia.lost)
+
+    @property
+    def documents(self) -> Mapping[str, etree._Element]:
+        """What modules found when they loaded, by the document's name."""
+        return MappingProxyType(self._modules.documents)
 
     @property
     def busy(self) -> bool:

@@ -1,6 +1,7 @@
 """What was asked of the control plane, kept beside it: what may stand, and what must not happen."""
 
 import threading
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -9,7 +10,10 @@ from tests.faults.nodes import Fragile
 Key: TypeAlias = tuple[str, str]
 """A noun as its path spells it, and a name."""
 Mark: TypeAlias = str | tuple[str, str] | None
-"""What tells one version of a thing from all others; None: it is not there. A gateway's holds its profile."""
+"""What tells one version of a thing from all others; None: it is not there.
+
+A gateway's begins with its profile, a profile's ends with its port.
+"""
 
 
 @dataclass(slots=True)
@@ -25,12 +29,19 @@ class Account:
     """Revisions that were answered 2xx, and what they were."""
     _may: dict[Key, frozenset[Mark]] = field(default_factory=dict)
     _stopped: list[object] = field(default_factory=list)
+    _changes: int = 0
+    """How often the document was asked to change."""
+    _born: dict[str, int] = field(default_factory=dict)
+    """How often it had been when a life of a node began, by its Core-UUID."""
+    _reloads: Counter[str] = field(default_factory=Counter)
+    _let: set[str] = field(default_factory=set)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def asked(self, key: Key, mark: Mark) -> None:
         """It is being asked for."""
         with self._lock:
             self._may[key] = self._of(key) | {mark}
+            self._changes += key[0] == "documents"
 
     def stands(self, key: Key, mark: Mark) -> None:
         """It is known how it stands."""
@@ -54,13 +65,23 @@ class Account:
         with self._lock:
             return next(iter(self._of(key)))
 
+    def all(self, key: Key) -> frozenset[Mark]:
+        """All that it may stand as."""
+        with self._lock:
+            return self._of(key)
+
     def surely(self, key: Key, mark: Mark) -> bool:
         """Whether it can be nothing else."""
-        with self._lock:
-            return self._of(key) == {mark}
+        return self.all(key) == {mark}
+
+    def let(self, node: str) -> None:
+        """An operator lets through what may have been done there already."""
+        self._let.add(node)
 
     def judge(self, node: Fragile, line: str) -> None:
         """A command comes to a node: it must not undo what is as it should be, nor do a thing twice."""
+        life = node.switch.core_uuid
+        self._born.setdefault(life, self._changes)
         if node.switch.faults.reply_to(line) is not None:
             return  # not run
         match line.split():
@@ -74,15 +95,21 @@ class Account:
                 profile = node.switch.profiles.get(name)
                 if profile is None or profile.age() < 10:
                     return  # refused
-                if verb == "restart" or not self._may_be_gone(name):
+                asked = self.all(("profiles", name))
+                if None not in asked and (verb == "stop" or _ports(asked) == {str(profile.port)}):
                     self.wrong.append(f"{node.name}: {line}, which nobody asked for")
                 if any(each is profile for each in self._stopped):
                     self.wrong.append(f"{node.name}: {line}, for the second time")
                 self._stopped.append(profile)
-
-    def _may_be_gone(self, profile: str) -> bool:
-        with self._lock:
-            return None in self._of(("profiles", profile))
+            case ["reload", "mod_sndfile"]:
+                # Once for each change, and once where nobody knows any more what it fetched at its boot.
+                self._reloads[life] += 1
+                if self._reloads[life] > 1 + self._changes - self._born[life] and node.name not in self._let:
+                    self.wrong.append(f"{node.name}: {line}, more often than its document changed")
 
     def _of(self, key: Key) -> frozenset[Mark]:
         return self._may.get(key, frozenset({None}))
+
+
+def _ports(marks: frozenset[Mark]) -> set[str]:
+    return {mark[1] for mark in marks if isinstance(mark, tuple)}

@@ -17,7 +17,7 @@ from typing import TypeAlias
 
 import httpx2
 
-from tests.faults.house import DOMAIN, FragileHouse
+from tests.faults.house import DOMAIN, PROFILES, FragileHouse
 from tests.faults.nodes import Fragile
 
 STEPS = 20
@@ -41,9 +41,18 @@ _LIES = (
     (r" rescan$", f"{_RELOADED}+OK scan complete\n"),
     (r" second stop$", f"{_RELOADED}stopping: second"),
     (r" second start$", f"{_RELOADED}second started successfully\n"),
+    (r" second restart$", f"{_RELOADED}restarting: second"),
     (r"^reloadacl$", "+OK acl reloaded\n"),
 )
-_REFUSALS = (r" killgw ", r" startgw ", r" rescan$", r"^reloadacl$", r"^xml_flush_cache", r"^xml_locate")
+_REFUSALS = (
+    r" killgw ",
+    r" startgw ",
+    r" rescan$",
+    r"^reloadacl$",
+    r"^xml_flush_cache",
+    r"^xml_locate",
+    r"^reload ",
+)
 
 
 @dataclass(slots=True)
@@ -78,6 +87,7 @@ class Driver:
         self._doomed = False
         """Whether the daemon is killed already, or will be in a moment."""
         self._timer: threading.Timer | None = None
+        self._seen: set[str] = set()
 
     def run(self) -> Tally:
         """Do the steps, then lift every fault and see that all is true."""
@@ -109,8 +119,23 @@ class Driver:
         self._edit(lambda _: self.house.delete(("gateways", name)), f"no {name}")
 
     def put_profile(self) -> None:
+        """Every other time with another port, unless a node has booted and was not compared since then.
+
+        What a profile goes by that started before the change, and was not compared before it, nobody
+        can tell: it is taken to be what is wanted now.
+        """
         name = self._chance.choice(("external", "second", "second"))
-        self._edit(lambda mark: self.house.profile(name, f"context-{mark}"), name)
+        stands, another = self.house.account.mark(("profiles", name)), self._chance.random() < 0.5
+        another = another and self._compared()
+        port = int(stands[1]) if isinstance(stands, tuple) else PROFILES[name]
+
+        def change(mark: str) -> bool:
+            return self.house.profile(name, f"context-{mark}", port + 2 * int(mark) if another else port)
+
+        self._edit(change, f"{name} with {'another' if another else 'its'} port")
+
+    def put_document(self) -> None:
+        self._edit(self.house.document, "document")
 
     def delete_profile(self) -> None:
         self._edit(lambda _: self.house.delete(("profiles", "second")), "no second")
@@ -199,6 +224,14 @@ class Driver:
         else:
             self.tally.refused += 1
 
+    def _compared(self) -> bool:
+        """Whether every node was seen to be in sync since it booted."""
+        for node in self._nodes:
+            status = self.house.status(node.name)
+            if status["in_sync"]:
+                self._seen.add(status["link"]["core_uuid"])
+        return all(node.switch.core_uuid in self._seen for node in self._nodes)
+
     def _by_hand(self, command: str) -> None:
         node = self._chance.choice(self._nodes)
         self._note(f"{node.name} {command}")
@@ -278,7 +311,7 @@ def node_loses_events(node: Fragile, chance: random.Random) -> None:
 
 
 def node_port_taken(node: Fragile, _: random.Random) -> None:
-    node.switch.faults.taken_ports.add(5090)
+    node.switch.faults.taken_ports |= set(range(5090, 5500))
 
 
 def node_stops_slowly(node: Fragile, _: random.Random) -> None:
@@ -311,6 +344,7 @@ _RULES: dict[Callable[[Driver], None], float] = {
     Driver.put_user: 2,
     Driver.delete_user: 1,
     Driver.put_network: 1,
+    Driver.put_document: 1.5,
     Driver.use_user: 2,
     Driver.kill_gateway: 1.5,
     Driver.stop_profile: 0.7,

@@ -80,11 +80,19 @@ class Fragile(Node):
         """Each gateway's profile and mark; twice the same name is seen as a third mark."""
         return self.backstage.do(self._gateways)
 
-    def profiles(self) -> dict[str, str]:
-        """Each running profile's mark."""
+    def profiles(self) -> dict[str, tuple[str, str]]:
+        """Each running profile's mark, and the port that it listens on."""
         return self.backstage.do(
-            lambda: {name: each.settings.get("context", "") for name, each in self.switch.profiles.items()}
+            lambda: {
+                name: (each.settings.get("context", ""), str(each.port))
+                for name, each in self.switch.profiles.items()
+            }
         )
+
+    def document(self) -> str | None:
+        """The mark of the document that its module goes by."""
+        found = self.switch.documents.get("sndfile.conf")
+        return None if found is None else found.get("description")
 
     def _gateways(self) -> dict[str, tuple[str, str]]:
         found: dict[str, tuple[str, str]] = {}

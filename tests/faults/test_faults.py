@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pytest
 
 from tests.e2e.house import wait
-from tests.faults.house import ASKS, FragileHouse
+from tests.faults.house import ASKS, PROFILES, FragileHouse
 from tests.faults.nodes import Fragile
 
 _marks = map(str, itertools.count(1))
@@ -27,7 +27,7 @@ def change(house: FragileHouse, *, user: bool = True) -> None:
     mark = next(_marks)
     assert house.gateway("carrier", "external", mark)
     assert house.gateway("other", "second", mark)
-    assert house.profile("second", f"context-{mark}")
+    assert house.profile("second", f"context-{mark}", PROFILES["second"])
     assert not user or house.user("1000", mark)
     assert house.network(mark)
 
