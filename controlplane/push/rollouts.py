@@ -227,11 +227,7 @@ class Rollouts:
         """Return once no push that is about it waits, runs or stalled; or say what is wrong."""
 
         def work(session: Session) -> list[queue.Push]:
-            return [
-                push
-                for push in queue.unfinished(session)
-                if push.node == node and push.touches.meets(touches)
-            ]
+            return [push for push in queue.unfinished(session, [node]) if push.touches.meets(touches)]
 
         bell = self._bells[node] = asyncio.Event()
         while pushes := await self._store.read(work):
