@@ -47,7 +47,7 @@ def registrations(
 
 def _list(call: Call, user: str | None, nodes: list[str] | None, groups: list[str] | None) -> Code:
     params = {"user": user, "node": nodes or [], "group": groups or []}
-    failed = 0
+    failed = found = 0
     with call.out.progress("asking") as progress:
         for done, result in enumerate(call.client.lines("/registrations", method="GET", params=params), 1):
             failed += not result["ok"]
@@ -57,7 +57,10 @@ def _list(call: Call, user: str | None, nodes: list[str] | None, groups: list[st
                 _say(call, result, "failed", result["error"])
             for each in result.get("registrations", ()) if not call.out.as_json else ():
                 _say(call, result, "ok", _told(each))
+                found += 1
             progress(f"{done} nodes done, {failed} failed")
+    if not (call.out.as_json or found or failed):
+        call.out.say("nobody is registered" if user is None else f"{user} is not registered")
     return Code.NODE_FAILED if failed else Code.DONE
 
 

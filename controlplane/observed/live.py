@@ -166,7 +166,8 @@ def _heartbeat(told: Mapping[str, str], at: datetime) -> Heartbeat | None:
             uptime=int(told["Uptime-msec"]) / 1000,
             sessions=int(told["Session-Count"]),
             max_sessions=int(told["Max-Sessions"]),
-            sessions_per_second=int(told["Session-Per-Sec"]),
+            # Session-Per-Sec is how many more may begin within this second (switch_core.c, runtime.sps).
+            sessions_per_second=int(told["Session-Per-Sec-Last"]),
             sessions_since_start=int(told["Session-Since-Startup"]),
             idle_cpu=float(told["Idle-CPU"]),
             clock_ahead=stamp - at.timestamp(),

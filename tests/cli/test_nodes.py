@@ -328,6 +328,7 @@ def test_registrations_are_asked_for_and_dropped(control: Control, switch: Switc
     one = control.json("registrations", "1001@acme.example")["registrations"]
     assert [(each["user"], each["call_id"]) for each in one] == [("1001", "a"), ("1001", "b")]
     assert control.json("registrations", "nobody@acme.example")["registrations"] == []
+    assert "is not registered" in control.done("registrations", "nobody@acme.example")
 
     unasked = control("registrations", "1001@acme.example", "--drop")
     assert (unasked.exit_code, "say --yes" in unasked.stderr) == (2, True)

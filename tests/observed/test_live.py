@@ -20,7 +20,8 @@ BEAT = {
     "Uptime-msec": "61500",
     "Session-Count": "3",
     "Max-Sessions": "1000",
-    "Session-Per-Sec": "2",
+    "Session-Per-Sec": "30",
+    "Session-Per-Sec-Last": "2",
     "Session-Since-Startup": "40",
     "Idle-CPU": "97.500000",
 }
