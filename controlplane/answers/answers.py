@@ -238,7 +238,10 @@ class Answers:
         return answer
 
     async def _rendered_for(self, node: str, question: Question, may_cache: Callable[[str], bool]) -> Answer:
-        routes = self._route(node)
+        try:
+            routes = self._route(node)
+        except KeyError:
+            raise Unanswerable(f"the node {node} is no more") from None
         key = routes.key(question, may_cache)
         if key is None:
             return self._not_found(question)

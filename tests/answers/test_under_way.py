@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from controlplane.answers.answers import Answers
+from controlplane.answers.errors import Unanswerable
 from controlplane.answers.under_way import UnderWay
 from controlplane.desired.values import GLOBAL, Domain, Value
 from tests.answers import asking
@@ -77,6 +78,23 @@ def test_what_was_read_before_a_change_is_never_cacheable_after_it(ground: Groun
         assert (b'"two"' in answer.body) == (changed != "another")
         assert state.answers.under_way.left("fs1") == 0
         assert b"cacheable" in (await state.ask(asking.user("alice"))).body
+
+    asyncio.run(main())
+
+
+def test_a_node_that_goes_while_it_is_answered_gets_no_answer(ground: Ground) -> None:
+    async def main() -> None:
+        state: Living = await living(ground, NODE, DOMAIN, GROUP, ALICE)
+        state.may_cache.add("fs1")
+        hold = asyncio.Event()
+        state.way.after_reading.append(hold)
+        early = asyncio.create_task(state.ask(asking.user("alice")))
+        await asyncio.wait_for(state.way.reading.wait(), 5)
+        await state.delete(NODE)
+        state.way.after_reading.clear()
+        hold.set()
+        with pytest.raises(Unanswerable, match="fs1 is no more"):
+            await early
 
     asyncio.run(main())
 
