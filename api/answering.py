@@ -23,12 +23,12 @@ from api.node_auth import NodeAuth
 from api.pipe import Pipe
 from api.tls import Tls
 from controlplane.answers.answers import Answers
+from controlplane.answers.changes import Stale
 from controlplane.answers.ledger import Ledger
 from controlplane.answers.under_way import UnderWay
 from controlplane.desired.catalog import Catalog
 from controlplane.desired.loading import load
-from controlplane.desired.revisions import Revision
-from controlplane.desired.values import Key, Stored
+from controlplane.desired.values import Key, Noun, Stored
 from controlplane.settings import Settings
 from controlplane.store import Store, Vault, ping
 
@@ -142,10 +142,11 @@ class Answering:
         """Ask the database something; raises StoreError."""
         await self.store.read(ping)
 
-    def _revision(self, revision: Revision, rows: Mapping[Key, Stored[Any] | None]) -> None:
-        self.catalog = self.catalog.with_changes(revision.number, rows)
-        self.answers.changed(revision, self.catalog)
-        self.nodes.changed(revision, self.catalog)
+    def _revision(self, number: int, rows: Mapping[Key, Stored[Any] | None], gone: Stale) -> None:
+        self.catalog = self.catalog.with_changes(number, rows)
+        self.answers.follow(gone, self.catalog)
+        if any(key.noun is Noun.NODE for key in rows):
+            self.nodes.follow(self.catalog)
 
     def _caches(self, node: str, so: bool) -> None:
         if so:

@@ -12,6 +12,7 @@ from api import answering
 from api.lately import Lately
 from api.pipe import Pipe, PipeClosed
 from api.tls import Tls
+from controlplane.answers.changes import stale
 from controlplane.answers.ledger import Ledger
 from controlplane.answers.under_way import UnderWay
 from controlplane.daemon import Daemon
@@ -63,16 +64,21 @@ class Elsewhere:
 
     async def start(self) -> None:
         """Have lookups answered from what is committed now; raises a StoreError when they cannot be."""
+        self._catalog = self._daemon.catalog
         await self._pipe.call("start")
 
     def changed(self, revision: Revision, catalog: Catalog) -> None:
         """A revision was committed; `catalog` is the state after it."""
+        before, self._catalog = self._catalog, catalog
+        # Not the revision itself: it may hold all there is of a hundred thousand users, and to take that in
+        # would keep lookups waiting for seconds.
+        gone = stale(revision.changes, (before, catalog))
         rows = {
             change.key: catalog.rows(change.key.noun).get(change.key)
             for change in revision.changes
             if change.key.noun not in (Noun.USER, Noun.EXTENSION)
         }
-        self._tell("revision", revision, rows)
+        self._tell("revision", revision.number, rows, gone)
 
     def may_cache(self, node: str, so: bool) -> None:
         """Whether the node may keep users from now on."""

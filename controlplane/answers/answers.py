@@ -13,7 +13,7 @@ from typing import NamedTuple, TypeAlias, TypeVar, overload
 from controlplane.answers import configuration
 from controlplane.answers.answer import Answer, Explanation, Names
 from controlplane.answers.cache import Cache
-from controlplane.answers.changes import sources, users
+from controlplane.answers.changes import Stale, stale
 from controlplane.answers.dialect import NOT_FOUND
 from controlplane.answers.errors import Unanswerable
 from controlplane.answers.expansion import Chosen, Expansion, chosen
@@ -38,7 +38,7 @@ from controlplane.answers.routes import (
 from controlplane.answers.under_way import UnderWay
 from controlplane.desired.catalog import Catalog
 from controlplane.desired.revisions import Revision
-from controlplane.desired.values import Gateway, Noun, SecretRef, Stored
+from controlplane.desired.values import Gateway, SecretRef, Stored
 from controlplane.desired.variables import Variables, referred, texts_of
 from controlplane.store.vault import Vault
 
@@ -89,21 +89,23 @@ class Answers:
 
     def changed(self, revision: Revision, catalog: Catalog) -> None:
         """Answer from the new state; what the revision made stale is dropped, and nothing else."""
-        catalogs = (self._catalog, catalog)
+        self.follow(stale(revision.changes, (self._catalog, catalog)), catalog)
+
+    def follow(self, gone: Stale, catalog: Catalog) -> None:
+        """Answer from the new state; `gone`: what is stale since the one before."""
         self._catalog = catalog
-        for change in revision.changes:
-            if change.key.noun not in (Noun.USER, Noun.EXTENSION):
-                self._routes.clear()
-            if change.key.noun is Noun.NODE and change.after is None:
-                self.ledger.forget(change.key.name)
-                self._probes.pop(change.key.name, None)
-                self.under_way.forget(change.key.name)
-            if change.key.noun is Noun.GATEWAY and change.after is None:
-                self._fingerprints.pop(change.row_id, None)
-            for token in sources(change, catalogs):
-                self.cache.changed(token)
-            for token in users(change, catalogs):
-                self.cache.drop(token)
+        if gone.routes:
+            self._routes.clear()
+        for node in gone.nodes:
+            self.ledger.forget(node)
+            self._probes.pop(node, None)
+            self.under_way.forget(node)
+        for gateway in gone.gateways:
+            self._fingerprints.pop(gateway, None)
+        for token in gone.sources:
+            self.cache.changed(token)
+        for token in gone.users:
+            self.cache.drop(token)
 
     def cached(self, node: str, question: Question) -> Answer | None:
         """The answer at once, noted as given, or None: then `answer` it is. Never blocks.

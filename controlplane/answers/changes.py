@@ -1,6 +1,7 @@
 """Which answers a change makes stale."""
 
-from collections.abc import Collection, Hashable, Iterator
+from collections.abc import Collection, Hashable, Iterable, Iterator
+from dataclasses import dataclass
 from typing import Protocol
 
 from controlplane.answers.configuration import SOFIA
@@ -17,12 +18,44 @@ class Change(Protocol):
         """Which row."""
 
     @property
+    def row_id(self) -> int:
+        """The row's id."""
+
+    @property
     def before(self) -> Value | None:
         """As it was."""
 
     @property
     def after(self) -> Value | None:
         """As it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stale:
+    """What changes make stale. Of users and extensions it holds names alone, however many changed.
+
+    `routes`: whether a row of the catalog is among them. `sources`, `users`: the tokens (see below).
+    `nodes` (names) and `gateways` (row ids): those that are no more.
+    """
+
+    routes: bool
+    sources: frozenset[Hashable]
+    users: frozenset[Hashable]
+    nodes: frozenset[str] = frozenset()
+    gateways: frozenset[int] = frozenset()
+
+
+def stale(changes: Iterable[Change], catalogs: Collection[Catalog]) -> Stale:
+    """Say what is stale after these changes. `catalogs`: the ones before and after."""
+    changes = tuple(changes)
+    gone = [change for change in changes if change.after is None]
+    return Stale(
+        any(change.key.noun not in (Noun.USER, Noun.EXTENSION) for change in changes),
+        frozenset(token for change in changes for token in sources(change, catalogs)),
+        frozenset(token for change in changes for token in users(change, catalogs)),
+        frozenset(change.key.name for change in gone if change.key.noun is Noun.NODE),
+        frozenset(change.row_id for change in gone if change.key.noun is Noun.GATEWAY),
+    )
 
 
 def sources(change: Change, catalogs: Collection[Catalog]) -> Iterator[Hashable]:
