@@ -24,7 +24,10 @@ STEPS = 20
 _PAUSE = 0.08
 """Seconds between two steps at most: how far the daemon is when the next thing happens has to vary."""
 _CRASH_WITHIN = 0.3
-_GATEWAYS = ("gw-a", "gw-b", "gw-c")
+_GATEWAYS = {"gw-a": "external", "gw-b": "second", "gw-c": "external"}
+"""Their profiles. None moves: while its change waits for its turn, or a rescan for its plan, a rescan that is
+answered from the newest revision adds it to the new profile beside the old; `gateway-duplicate` tells of it.
+"""
 _USERS = ("1000", "1001")
 _EVENTS = (
     "sofia::gateway_delete",
@@ -111,11 +114,11 @@ class Driver:
     # --- rules: what operators do ------------------------------------------------------------------
 
     def put_gateway(self) -> None:
-        name, profile = self._chance.choice(_GATEWAYS), self._chance.choice(("external", "second"))
+        name, profile = self._chance.choice(tuple(_GATEWAYS.items()))
         self._edit(lambda mark: self.house.gateway(name, profile, mark, self._chance.random() < 0.5), name)
 
     def delete_gateway(self) -> None:
-        name = self._chance.choice(_GATEWAYS)
+        name = self._chance.choice(tuple(_GATEWAYS))
         self._edit(lambda _: self.house.delete(("gateways", name)), f"no {name}")
 
     def put_profile(self) -> None:
@@ -158,7 +161,7 @@ class Driver:
         self._by_hand(f"user_data {self._chance.choice(_USERS)}@{DOMAIN} param password")
 
     def kill_gateway(self) -> None:
-        self._by_hand(f"sofia profile external killgw {self._chance.choice(_GATEWAYS)}")
+        self._by_hand(f"sofia profile external killgw {self._chance.choice(tuple(_GATEWAYS))}")
 
     def stop_profile(self) -> None:
         self._by_hand(f"sofia profile {self._chance.choice(('external', 'second'))} stop")

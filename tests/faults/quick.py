@@ -18,6 +18,7 @@ _QUICKER: dict[str, dict[str, float]] = {
         "seen_timeout": 1.0,
         "linger": 0.01,
     },
+    "rollout_policy": {"look": 0.05},
     "reconcile_policy": {"deadline": 5.0},
 }
 """What is no setting, by the function that makes the policy it belongs to."""
