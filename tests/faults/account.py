@@ -1,6 +1,7 @@
 """What was asked of the control plane, kept beside it: what may stand, and what must not happen."""
 
 import threading
+import time
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TypeAlias
@@ -29,6 +30,8 @@ class Account:
     """Revisions that were answered 2xx, and what they were."""
     _may: dict[Key, frozenset[Mark]] = field(default_factory=dict)
     _stopped: list[object] = field(default_factory=list)
+    _gone: dict[str, float] = field(default_factory=dict)
+    """When each name was last asked to be gone, by the clock of event loops."""
     _changes: int = 0
     """How often the document was asked to change."""
     _born: dict[str, int] = field(default_factory=dict)
@@ -42,6 +45,8 @@ class Account:
         with self._lock:
             self._may[key] = self._of(key) | {mark}
             self._changes += key[0] == "documents"
+            if mark is None:
+                self._gone[key[1]] = time.monotonic()
 
     def stands(self, key: Key, mark: Mark) -> None:
         """It is known how it stands."""
@@ -96,7 +101,9 @@ class Account:
                 if profile is None or profile.age() < 10:
                     return  # refused
                 asked = self.all(("profiles", name))
-                if None not in asked and (verb == "stop" or _ports(asked) == {str(profile.port)}):
+                # One from before its name was given up and taken again may go: a plan saw it given up.
+                anew = profile.started > self._gone.get(name, 0.0)
+                if None not in asked and (anew if verb == "stop" else _ports(asked) == {str(profile.port)}):
                     self.wrong.append(f"{node.name}: {line}, which nobody asked for")
                 if any(each is profile for each in self._stopped):
                     self.wrong.append(f"{node.name}: {line}, for the second time")
