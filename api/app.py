@@ -8,6 +8,7 @@ from starlette.routing import BaseRoute, Mount, Router
 from starlette.types import ASGIApp
 
 from api import health, node_gauges, sections
+from api.access import anybody, viewer
 from api.asked import Asked
 from api.auth import Bearer
 from api.door import Door
@@ -109,11 +110,13 @@ def operators_app(daemon: Daemon, lookups: Address, lately: Lately, scraped: Met
     node_gauges.add(scraped, daemon)
     settings = daemon.settings.operators
     below = Router(operators_routes(), redirect_slashes=False)
-    metrics = [] if settings.metrics == "off" else [route("/metrics", GET=scraped.serve)]
-    guarded = ("/api/",) if settings.metrics == "open" else ("/api/", "/metrics")
+    opened = settings.metrics == "open"
+    scrape = anybody(scraped.serve) if opened else viewer(scraped.serve)
+    metrics = [] if settings.metrics == "off" else [route("/metrics", GET=scrape)]
+    guarded = ("/api/",) if opened else ("/api/", "/metrics")
     app = Starlette(
         routes=[*health.routes(), *metrics, Mount("/api/v1", app=below)],
-        middleware=[Middleware(Bearer, check=daemon.operators.check, prefixes=guarded)],
+        middleware=[Middleware(Bearer, operators=daemon.operators, prefixes=guarded)],
         exception_handlers={
             **handlers(),
             DesiredError: handling(refusal),

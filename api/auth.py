@@ -1,17 +1,18 @@
 """Who calls the operators' API: bearer tokens (RFC 6750), checked before anything else is read."""
 
-from collections.abc import Awaitable, Callable
+import logging
 
 from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.problems import Problem, answer, unavailable
-from controlplane.operators import Token
+from api.sources import Networks
+from controlplane.operators import Operators
 from controlplane.store.errors import StoreError
+from controlplane.tokens import Token
 
-Check = Callable[[str], Awaitable[Token | None]]
-"""Tells whose token this is; None when it is nobody's, has ended or was revoked."""
+log = logging.getLogger(__name__)
 
 
 def operator_of(request: Request) -> Token:
@@ -27,9 +28,9 @@ class Bearer:
     Whether a path below them exists is told to operators only.
     """
 
-    def __init__(self, app: ASGIApp, check: Check, prefixes: tuple[str, ...] = ("/api/",)) -> None:
+    def __init__(self, app: ASGIApp, operators: Operators, prefixes: tuple[str, ...] = ("/api/",)) -> None:
         self.app = app
-        self.check = check
+        self.operators = operators
         self.prefixes = prefixes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -38,7 +39,7 @@ class Bearer:
             await self.app(scope, receive, send)
             return
         try:
-            operator = await self._operator(Headers(scope=scope).get("authorization"))
+            operator = await self._operator(Headers(scope=scope).get("authorization"), _source(scope))
         except (Problem, StoreError) as error:
             problem = error if isinstance(error, Problem) else unavailable(error)
             await answer(problem, Request(scope, receive))(scope, receive, send)
@@ -46,16 +47,31 @@ class Bearer:
         scope.setdefault("state", {})["operator"] = operator
         await self.app(scope, receive, send)
 
-    async def _operator(self, header: str | None) -> Token:
+    async def _operator(self, header: str | None, source: str) -> Token:
         if header is None:
             raise _refusal("send a token: Authorization: Bearer cp_...", "")
         scheme, _, token = header.partition(" ")
         if scheme.lower() != "bearer":
             raise _refusal("only Bearer tokens are taken", "")
-        operator = await self.check(token.strip())
+        operator = await self.operators.check(token.strip())
+        if operator is not None and not _taken_from(operator, source):
+            # Whoever found it elsewhere does not learn that it is one.
+            log.warning("token %s was shown from %s, where it is not taken", operator.name, source)
+            operator = None
         if operator is None:
-            raise _refusal("this token is not valid, has ended or was revoked", ' error="invalid_token"')
+            detail = "this token is not valid, has ended, was revoked or is not taken from where you are"
+            raise _refusal(detail, ' error="invalid_token"')
+        self.operators.used(operator)
         return operator
+
+
+def _source(scope: Scope) -> str:
+    client = scope.get("client")
+    return str(client[0]) if client else ""
+
+
+def _taken_from(token: Token, source: str) -> bool:
+    return not token.grant.networks or source in Networks(token.grant.networks)
 
 
 def _refusal(detail: str, error: str) -> Problem:

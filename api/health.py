@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute
 
+from api.access import anybody
 from api.middle import answerer_of
 from api.paths import route
 from controlplane.store.errors import StoreError
@@ -20,7 +21,7 @@ DATABASE_PATIENCE = 2.0
 
 def routes() -> list[BaseRoute]:
     """Give the routes of both."""
-    return [route("/livez", GET=livez), route("/readyz", GET=readyz)]
+    return [route("/livez", GET=anybody(livez)), route("/readyz", GET=anybody(readyz))]
 
 
 async def livez(request: Request) -> Response:

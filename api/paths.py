@@ -1,19 +1,36 @@
 """Routes: one for each path, whatever its methods, so that a 405 tells all of them."""
 
-from collections.abc import Awaitable, Callable
-
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
-Handler = Callable[[Request], Awaitable[Response]]
+from api.access import Access, Accesses, admit, hidden
+from controlplane.tokens import Token
 
 
-def route(path: str, **handlers: Handler) -> Route:
-    """Make the route of a path from its handlers, named by method: `route("/nodes", GET=listed)`."""
+class AccessRoute(Route):
+    """The route of a path; its handlers say who may come."""
 
-    async def handle(request: Request) -> Response:
-        method = "GET" if request.method == "HEAD" and "HEAD" not in handlers else request.method
-        return await handlers[method](request)
+    def __init__(self, path: str, accesses: Accesses) -> None:
+        super().__init__(path, self._answer, methods=list(accesses))
+        self.accesses = accesses
 
-    return Route(path, handle, methods=list(handlers))
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer, or 404 to whom the path does not exist: before a 405 would tell that it does."""
+        token = scope.get("state", {}).get("operator")
+        if isinstance(token, Token) and hidden(self.accesses, token):
+            raise HTTPException(404)
+        await super().handle(scope, receive, send)
+
+    async def _answer(self, request: Request) -> Response:
+        method = request.method
+        access = self.accesses["GET" if method == "HEAD" and "HEAD" not in self.accesses else method]
+        admit(access, request)
+        return await access.handler(request)
+
+
+def route(path: str, **accesses: Access) -> AccessRoute:
+    """Make the route of a path from its handlers by method: `route("/nodes", GET=viewer(listed))`."""
+    return AccessRoute(path, accesses)

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute
 
+from api.access import anybody
 from api.door import Door, Refusal, source_of
 from api.middle import answerer_of
 from api.paths import route
@@ -22,7 +23,7 @@ log = logging.getLogger(__name__)
 
 def routes(door: Door) -> list[BaseRoute]:
     """Give the route. `door`: who may come in; each is told what is its own."""
-    return [route("/export/{node}/{section}.xml", GET=Sections(door).get)]
+    return [route("/export/{node}/{section}.xml", GET=anybody(Sections(door).get))]
 
 
 class Sections:

@@ -7,7 +7,7 @@ from starlette.requests import Request
 
 from api.auth import operator_of
 from api.middle import daemon_of
-from api.problems import FieldProblem, Problem, bad_request, invalid
+from api.problems import FieldProblem, Problem, bad_request, invalid, not_found
 from api.request_ids import request_id_of
 from controlplane import strategy
 from controlplane.desired.errors import AlreadyExists, Conflict, DesiredError, Invalid, NotFound
@@ -19,9 +19,19 @@ MAX_REASON = 500
 async def write(request: Request, items: Sequence[Item]) -> Revision | None:
     """Commit in the caller's name; None when everything stood so already.
 
-    Raises what `Desired.commit` raises; `refusals` maps it.
+    Raises what `Desired.commit` raises; `refusal` maps it.
     """
-    return await daemon_of(request).desired.commit(ChangeSet(tuple(items)), author_of(request))
+    desired, tenant = daemon_of(request).desired, operator_of(request).tenant
+    if tenant is None:
+        return await desired.commit(ChangeSet(tuple(items)), author_of(request))
+    for item in items:
+        if not tenant.owns(item.key):
+            raise not_found(str(item.key))
+    try:
+        return await desired.commit(ChangeSet(tuple(items)), author_of(request))
+    except Invalid as error:
+        # From None: what others have is in the reasons for the house.
+        raise Invalid(tuple(each.outside() for each in error.errors)) from None
 
 
 def consequences(revision: Revision | None, current: int) -> dict[str, Any]:

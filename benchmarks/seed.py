@@ -10,11 +10,12 @@ from controlplane.desired.catalog import Catalog
 from controlplane.desired.revisions import Author, ChangeSet, Put
 from controlplane.desired.state import Desired
 from controlplane.desired.values import Key, Noun
-from controlplane.operators import mint
 from controlplane.settings import Settings, load
 from controlplane.store.engine import Store
 from controlplane.store.migrate import upgrade
 from controlplane.store.vault import Vault
+from controlplane.tenants import Role
+from controlplane.tokens import Grant, mint
 
 LOOKUP_PASSWORD = "bench-lookups"
 EVENT_SOCKET_PASSWORD = "ClueCon"
@@ -32,7 +33,7 @@ def seed(settings: Settings, puts: Sequence[Put]) -> str:
         desired = Desired.open(store, vault, _no_pushes)
         asyncio.run(_commit(desired, puts))
         with store.writing() as session:
-            return mint(session, vault, "bench").text
+            return mint(session, vault, Grant("bench", Role.ADMIN), Author("bench")).text
     finally:
         store.close()
 

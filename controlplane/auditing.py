@@ -18,6 +18,13 @@ async def audit(
 
     An act is written down before it is done: one that cannot be accounted for is not done.
     """
+    await store.write(lambda session: noted(session, author, action, target, detail))
+
+
+def noted(
+    session: Session, author: Author, action: str, target: str = "", detail: Mapping[str, Any] | None = None
+) -> None:
+    """Write one act down in the transaction that does it."""
     row = AuditRow(
         at=datetime.now(UTC),
         actor=author.actor,
@@ -28,8 +35,4 @@ async def audit(
         target=target,
         detail={**({"reason": author.reason} if author.reason else {}), **(detail or {})},
     )
-
-    def work(session: Session) -> None:
-        session.add(row)
-
-    await store.write(work)
+    session.add(row)

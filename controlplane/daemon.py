@@ -68,7 +68,7 @@ class Daemon:
         """Start everything, or nothing; raises StoreError when the database or key cannot be used."""
         async with AsyncExitStack() as undo:
             await self._open(undo)
-            await self._assemble()
+            await self._assemble(undo)
             if self._elsewhere is not None:
                 await self._elsewhere.start()
             await self.pusher.start()
@@ -132,9 +132,10 @@ class Daemon:
         if copied is not None:
             log.info("the database was brought up to date; what it was is kept in %s", copied)
 
-    async def _assemble(self) -> None:
+    async def _assemble(self, undo: AsyncExitStack) -> None:
         settings, store, vault, elsewhere = self.settings, self.store, self.vault, self._elsewhere
         self.operators = Operators(store, vault)
+        undo.push_async_callback(self.operators.stop)
         self.fleet = Fleet(
             on_event=self._on_event,
             on_link=self._on_link,

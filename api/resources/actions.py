@@ -16,6 +16,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute
 
+from api.access import operator
 from api.bodies import read_model
 from api.middle import daemon_of
 from api.paths import route
@@ -117,7 +118,7 @@ ACTIONS: tuple[type[Action], ...] = (Rescan, Reload, ReloadXmlAction, ReloadAclA
 
 def routes() -> list[BaseRoute]:
     """Give the routes of actions."""
-    return [route(f"/actions/{action.word}", POST=_starter(action)) for action in ACTIONS]
+    return [route(f"/actions/{action.word}", POST=operator(_starter(action))) for action in ACTIONS]
 
 
 def _starter(action: type[Action]) -> Callable[[Request], Awaitable[Response]]:

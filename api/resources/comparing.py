@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute
 
+from api.access import operator, viewer
 from api.bodies import read_model, validate
 from api.middle import daemon_of
 from api.paths import route
@@ -40,7 +41,10 @@ class ReconcileIn(Selection):
 
 def routes() -> list[BaseRoute]:
     """Give the routes."""
-    return [route("/reconcile", POST=reconcile), route("/gateway-states", GET=gateway_states)]
+    return [
+        route("/reconcile", POST=operator(reconcile)),
+        route("/gateway-states", GET=viewer(gateway_states)),
+    ]
 
 
 async def reconcile(request: Request) -> Response:

@@ -7,6 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute
 
+from api.access import viewer
 from api.bodies import validate
 from api.lately import Lately
 from api.middle import daemon_of
@@ -21,7 +22,7 @@ from controlplane.doctor import Evidence, Verdict, examine, gather
 
 def routes() -> list[BaseRoute]:
     """Give the route."""
-    return [route("/doctor", GET=doctor)]
+    return [route("/doctor", GET=viewer(doctor))]
 
 
 async def doctor(request: Request) -> Response:

@@ -7,6 +7,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute
 
+from api.access import viewer
 from api.bodies import read_model, validate
 from api.middle import daemon_of
 from api.paths import route
@@ -54,7 +55,7 @@ class ExplainIn(Shape):
 
 def routes() -> list[BaseRoute]:
     """Give the route."""
-    return [route("/explain", GET=by_query, POST=by_body)]
+    return [route("/explain", GET=viewer(by_query), POST=viewer(by_body))]
 
 
 async def by_query(request: Request) -> Response:

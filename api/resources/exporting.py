@@ -4,6 +4,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute
 
+from api.access import admin
 from api.middle import daemon_of
 from api.paths import route
 from api.problems import Problem, not_found
@@ -15,7 +16,7 @@ from controlplane.exchange.export import files
 
 def routes() -> list[BaseRoute]:
     """Give the route."""
-    return [route("/nodes/{name}/export", GET=export)]
+    return [route("/nodes/{name}/export", GET=admin(export))]
 
 
 async def export(request: Request) -> Response:

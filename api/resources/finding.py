@@ -16,17 +16,26 @@ from api.resources.shapes import ResourceIn, ScopedIn
 from controlplane.daemon import Daemon
 from controlplane.desired import reader
 from controlplane.desired.values import GLOBAL, Key, Noun, Scope, Stored
+from controlplane.tenants import Tenant
 
 
 @dataclass(frozen=True, slots=True)
 class Where:
-    """What was asked for. `name` is empty when a whole collection is; `scope` is None when not said."""
+    """What was asked for. `name` is empty when a whole collection is; `scope` is None when not said.
+
+    To a tenant there is only what he owns. None: the caller is none.
+    """
 
     noun: Noun
     name: str
     parent_noun: Noun | None
     parent: str
     scope: Scope | None
+    tenant: Tenant | None
+
+    def sees(self, key: Key) -> bool:
+        """Say whether the row is there for the caller."""
+        return self.tenant is None or self.tenant.owns(key)
 
     def __str__(self) -> str:
         path = f"{self.parent}/{self.name}" if self.parent else self.name
@@ -123,13 +132,14 @@ async def listed(request: Request, where: Where) -> tuple[list[Stored[Any]], str
             rows = (
                 row
                 for key, row in daemon.desired.catalog.rows(where.noun).items()
-                if key.parent == where.parent and scope in (None, key.scope)
+                if key.parent == where.parent and scope in (None, key.scope) and where.sees(key)
             )
             return cut(rows, page, lambda row: (row.value.name, str(row.value.key.scope)))
 
 
 def _the_one(rows: tuple[Stored[Any], ...], where: Where, scope: Scope | None) -> Stored[Any] | None:
-    rows = tuple(row for row in rows if scope in (None, row.value.key.scope))
+    keys = ((row, row.value.key) for row in rows)
+    rows = tuple(row for row, key in keys if scope in (None, key.scope) and where.sees(key))
     if len(rows) > 1:
         scopes = [str(row.value.key.scope) for row in rows]
         detail = f"there are several of {where}: say which one with ?scope="

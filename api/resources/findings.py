@@ -7,6 +7,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute
 
+from api.access import viewer
 from api.middle import daemon_of
 from api.pages import asked, page_of
 from api.paths import route
@@ -18,7 +19,7 @@ from controlplane.push.findings import Finding
 
 def routes() -> list[BaseRoute]:
     """Give the routes."""
-    return [route("/findings", GET=listed), route("/repairs", GET=repairs)]
+    return [route("/findings", GET=viewer(listed)), route("/repairs", GET=viewer(repairs))]
 
 
 async def listed(request: Request) -> Response:

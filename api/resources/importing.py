@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute
 
+from api.access import operator
 from api.bodies import read_model
 from api.middle import daemon_of
 from api.paths import route
@@ -49,7 +50,7 @@ class ImportIn(Shape):
 
 def routes() -> list[BaseRoute]:
     """Give the route."""
-    return [route("/import", POST=take)]
+    return [route("/import", POST=operator(take))]
 
 
 async def take(request: Request) -> Response:

@@ -6,6 +6,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute
 
+from api.access import operator, viewer
 from api.bodies import read_nothing
 from api.middle import daemon_of
 from api.paths import route
@@ -20,10 +21,10 @@ from controlplane.jobs import JobStatus
 def routes() -> list[BaseRoute]:
     """Give the routes of jobs."""
     return [
-        route("/jobs", GET=listed),
-        route("/jobs/{name}/run", POST=run),
-        route("/jobs/{name}/pause", POST=pause),
-        route("/jobs/{name}/resume", POST=resume),
+        route("/jobs", GET=viewer(listed)),
+        route("/jobs/{name}/run", POST=operator(run)),
+        route("/jobs/{name}/pause", POST=operator(pause)),
+        route("/jobs/{name}/resume", POST=operator(resume)),
     ]
 
 

@@ -10,18 +10,20 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute
 
 from api import preconditions
+from api.access import operator, viewer
+from api.auth import operator_of
 from api.bodies import read_model
 from api.middle import daemon_of
 from api.paths import route
 from api.preconditions import Precondition, etag
-from api.problems import FieldProblem, Problem, invalid
+from api.problems import FieldProblem, Problem, invalid, not_found
 from api.resources import finding
 from api.resources.finding import Where
 from api.resources.shapes import ResourceIn
 from api.writing import consequences, write
 from controlplane.desired import codec
 from controlplane.desired.errors import AlreadyExists
-from controlplane.desired.revisions import Delete, Put
+from controlplane.desired.revisions import Delete, Put, Revision
 from controlplane.desired.values import Key, Noun, Stored
 
 Prepare = Callable[[dict[str, Any], Stored[Any] | None], dict[str, Any]]
@@ -57,9 +59,21 @@ def routes(resource: Resource) -> list[BaseRoute]:
     # Nothing stands below these, so that their names may hold a slash.
     item = f"{collection}/{{name:path}}" if resource.parent else f"{collection}/{{name}}"
     shelf = Shelf(resource)
+    below = resource.parent is not None
+    # Which domains and contexts there are, and for which nodes, is not for tenants to say.
+    own = below or resource.noun in _PARENTS
     return [
-        route(collection, GET=shelf.listed, POST=shelf.create),
-        route(item, GET=shelf.read, PUT=shelf.replace, DELETE=shelf.delete),
+        route(
+            collection,
+            GET=viewer(shelf.listed, tenants=own),
+            POST=operator(shelf.create, tenants=below),
+        ),
+        route(
+            item,
+            GET=viewer(shelf.read, tenants=own),
+            PUT=operator(shelf.replace, tenants=own),
+            DELETE=operator(shelf.delete, tenants=below),
+        ),
     ]
 
 
@@ -108,6 +122,8 @@ class Shelf:
         where = self._where(request, sent)
         daemon = daemon_of(request)
         stands = await finding.one_or_none(daemon, where)
+        if where.tenant is not None and self._resource.parent is None:
+            condition = _standing(where, stands, condition)
         key = finding.key(where, finding.parent_of(daemon, where), stands)
         if self._resource.prepare is not None and condition == Precondition():
             # What was completed from the row must still stand there when it is written.
@@ -127,7 +143,7 @@ class Shelf:
             raise Problem(400, "bad-request", "If-None-Match means nothing when something is deleted")
         stored = await finding.one(daemon_of(request), self._where(request))
         revision = await write(request, [Delete(stored.value.key, condition.version)])
-        return JSONResponse(consequences(revision, daemon_of(request).desired.catalog.revision))
+        return JSONResponse(_led_to(request, revision, daemon_of(request).desired.catalog.revision))
 
     async def _put(self, request: Request, put: Put) -> Response:
         revision = await write(request, [put])
@@ -135,7 +151,8 @@ class Shelf:
         change = next((each for each in revision.changes if each.key == key), None) if revision else None
         if revision is None or change is None or change.after is None or change.after_version is None:
             # Nothing had to change: what stands is what was asked for.
-            where = Where(key.noun, key.name, self._resource.parent, key.parent, key.scope)
+            tenant = operator_of(request).tenant
+            where = Where(key.noun, key.name, self._resource.parent, key.parent, key.scope, tenant)
             stored = await finding.one(daemon_of(request), where)
         else:
             # The row as this very commit left it, whatever another one did since.
@@ -144,7 +161,7 @@ class Shelf:
         created = change is not None and change.before is None
         if created:
             headers["Location"] = self._location(key)
-        told = self._shown(request, stored) | consequences(revision, stored.revision)
+        told = self._shown(request, stored) | _led_to(request, revision, stored.revision)
         return JSONResponse(told, status_code=201 if created else 200, headers=headers)
 
     def _location(self, key: Key) -> str:
@@ -161,6 +178,7 @@ class Shelf:
             self._resource.parent,
             request.path_params.get("parent", ""),
             finding.scope_asked(request, sent),
+            operator_of(request).tenant,
         )
 
     def _fields(self, sent: ResourceIn, stands: Stored[Any] | None) -> dict[str, Any]:
@@ -170,3 +188,20 @@ class Shelf:
     def _shown(self, request: Request, stored: Stored[Any]) -> dict[str, Any]:
         more = self._resource.show(request, stored) if self._resource.show else {}
         return shown(stored) | more
+
+
+def _standing(where: Where, stands: Stored[Any] | None, condition: Precondition) -> Precondition:
+    """Let a tenant replace what stands, and make nothing new of it."""
+    if stands is None:
+        raise not_found(str(where))
+    if condition.exists is False:
+        raise Problem(412, "exists", f"{stands.value.key} exists already")
+    return Precondition(condition.version, exists=True)
+
+
+def _led_to(request: Request, revision: Revision | None, current: int) -> dict[str, Any]:
+    """Tell what a write led to; a tenant is told of no nodes, and of nothing beyond his rows."""
+    told = consequences(revision, current)
+    if operator_of(request).tenant is None:
+        return told
+    return {"revision": told["revision"], "changed": told["changed"]}

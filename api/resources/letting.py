@@ -7,6 +7,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute
 
+from api.access import operator
 from api.bodies import read_model
 from api.middle import daemon_of
 from api.paths import route
@@ -26,7 +27,7 @@ class Let(Shape):
 
 def routes() -> list[BaseRoute]:
     """Give the route."""
-    return [route("/nodes/{name}/let", POST=let)]
+    return [route("/nodes/{name}/let", POST=operator(let))]
 
 
 async def let(request: Request) -> Response:

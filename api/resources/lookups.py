@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute
 
+from api.access import viewer
 from api.asked import Lookup, fields
 from api.lately import Lately
 from api.middle import daemon_of
@@ -28,9 +29,9 @@ _NDJSON = "application/x-ndjson"
 def routes() -> list[BaseRoute]:
     """Give the routes of lookups."""
     return [
-        route("/lookups", GET=listed),
-        route("/lookups/{number:int}", GET=read),
-        route("/lookups/{number:int}/explain", GET=explain),
+        route("/lookups", GET=viewer(listed)),
+        route("/lookups/{number:int}", GET=viewer(read)),
+        route("/lookups/{number:int}/explain", GET=viewer(explain)),
     ]
 
 

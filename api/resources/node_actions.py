@@ -9,6 +9,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute
 
 from api import preconditions
+from api.access import operator
 from api.bodies import read_nothing
 from api.middle import daemon_of
 from api.node_files import address_towards, event_socket, listen_address, modules, xml_curl
@@ -30,10 +31,10 @@ _SECRET = {"Cache-Control": "no-store"}
 def routes() -> list[BaseRoute]:
     """Give the routes below a node."""
     return [
-        route("/nodes/{name}/config", GET=config),
-        route("/nodes/{name}/adopt", POST=adopt),
-        route("/nodes/{name}/observe", POST=observe),
-        route("/nodes/{name}/lookup-passwords", POST=renew, DELETE=retire),
+        route("/nodes/{name}/config", GET=operator(config)),
+        route("/nodes/{name}/adopt", POST=operator(adopt)),
+        route("/nodes/{name}/observe", POST=operator(observe)),
+        route("/nodes/{name}/lookup-passwords", POST=operator(renew), DELETE=operator(retire)),
     ]
 
 

@@ -7,6 +7,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute
 
+from api.access import viewer
 from api.middle import daemon_of
 from api.paths import route
 from api.problems import Problem, not_found
@@ -24,9 +25,9 @@ from esl.link import LinkState
 def routes() -> list[BaseRoute]:
     """Give the routes of node status."""
     return [
-        route("/status", GET=listed),
-        route("/nodes/{name}/status", GET=read),
-        route("/nodes/{name}/plan", GET=plan),
+        route("/status", GET=viewer(listed)),
+        route("/nodes/{name}/status", GET=viewer(read)),
+        route("/nodes/{name}/plan", GET=viewer(plan)),
     ]
 
 

@@ -4,6 +4,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute
 
+from api.access import operator
 from api.bodies import read_model
 from api.middle import daemon_of
 from api.paths import route
@@ -27,14 +28,14 @@ class MoveIn(Shape):
 
 def routes() -> list[BaseRoute]:
     """Give the route."""
-    return [route("/gateways/{name}/move", POST=move)]
+    return [route("/gateways/{name}/move", POST=operator(move))]
 
 
 async def move(request: Request) -> Response:
     """Have a gateway stand on another node of its scope; one that stands everywhere is not moved."""
     daemon, name = daemon_of(request), request.path_params["name"]
     sent = await read_model(request, MoveIn)
-    where = Where(Noun.GATEWAY, name, None, "", finding.scope_asked(request))
+    where = Where(Noun.GATEWAY, name, None, "", finding.scope_asked(request), None)
     stands = await finding.one(daemon, where)
     if stands.value.placed_on is None:
         raise invalid([FieldProblem("name", f"gateway {name} is not placed on one node")])

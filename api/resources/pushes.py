@@ -6,6 +6,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute
 
+from api.access import operator, viewer
 from api.bodies import read_nothing
 from api.middle import daemon_of
 from api.pages import asked, page_of
@@ -23,10 +24,10 @@ from esl.link import LinkState
 def routes() -> list[BaseRoute]:
     """Give the routes of pushes."""
     return [
-        route("/pushes", GET=listed),
-        route("/pushes/{number}", GET=read),
-        route("/pushes/{number}/retry", POST=retry),
-        route("/pushes/{number}/let-through", POST=let_through),
+        route("/pushes", GET=viewer(listed)),
+        route("/pushes/{number}", GET=viewer(read)),
+        route("/pushes/{number}/retry", POST=operator(retry)),
+        route("/pushes/{number}/let-through", POST=operator(let_through)),
     ]
 
 

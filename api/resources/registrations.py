@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute
 
+from api.access import operator, viewer
 from api.bodies import read_model, validate
 from api.middle import daemon_of
 from api.paths import route
@@ -37,7 +38,7 @@ class Dropped(Selection):
 
 def routes() -> list[BaseRoute]:
     """Give the routes."""
-    return [route("/registrations", GET=listed), route("/registrations/drop", POST=dropped)]
+    return [route("/registrations", GET=viewer(listed)), route("/registrations/drop", POST=operator(dropped))]
 
 
 async def listed(request: Request) -> Response:

@@ -6,6 +6,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute
 
+from api.access import operator, viewer
 from api.middle import daemon_of
 from api.pages import asked, page_of
 from api.paths import route
@@ -20,9 +21,9 @@ from controlplane.desired.values import Value
 def routes() -> list[BaseRoute]:
     """Give the routes of revisions."""
     return [
-        route("/revisions", GET=listed),
-        route("/revisions/{number}", GET=read),
-        route("/revisions/{number}/rollback", POST=rollback),
+        route("/revisions", GET=viewer(listed)),
+        route("/revisions/{number}", GET=viewer(read)),
+        route("/revisions/{number}/rollback", POST=operator(rollback)),
     ]
 
 

@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute
 
+from api.access import operator, viewer
 from api.bodies import read_model, read_nothing
 from api.middle import daemon_of
 from api.pages import asked, page_of
@@ -30,11 +31,11 @@ class StopIn(Shape):
 def routes() -> list[BaseRoute]:
     """Give the routes of rollouts."""
     return [
-        route("/rollouts", GET=listed),
-        route("/rollouts/{number}", GET=read),
-        route("/rollouts/{number}/pause", POST=pause),
-        route("/rollouts/{number}/resume", POST=resume),
-        route("/rollouts/{number}/stop", POST=stop),
+        route("/rollouts", GET=viewer(listed)),
+        route("/rollouts/{number}", GET=viewer(read)),
+        route("/rollouts/{number}/pause", POST=operator(pause)),
+        route("/rollouts/{number}/resume", POST=operator(resume)),
+        route("/rollouts/{number}/stop", POST=operator(stop)),
     ]
 
 

@@ -6,6 +6,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute
 
+from api.access import operator, viewer
 from api.bodies import read_model
 from api.middle import daemon_of
 from api.paths import route
@@ -21,9 +22,9 @@ from controlplane.desired.values import GLOBAL, Scope
 def routes() -> list[BaseRoute]:
     """Give the routes."""
     return [
-        route("/suspensions", GET=listed),
-        route("/suspend", POST=suspend),
-        route("/resume", POST=resume),
+        route("/suspensions", GET=viewer(listed)),
+        route("/suspend", POST=operator(suspend)),
+        route("/resume", POST=operator(resume)),
     ]
 
 

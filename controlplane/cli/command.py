@@ -49,7 +49,7 @@ def command(app: typer.Typer, function: Callable[..., Code | None], name: str | 
 
     @functools.wraps(function)
     def run(*, url: str, token_file: Path | None, as_json: bool, **own: object) -> None:
-        with ending(), closing(Client(url, _token(token_file))) as client:
+        with ending(), closing(Client(url, shown_token(token_file))) as client:
             code = function(Call(client, Output(as_json=as_json)), **own)
         raise typer.Exit(code or Code.DONE)
 
@@ -125,7 +125,8 @@ def agree(what: str, question: str, otherwise: str, *, yes: bool) -> None:
         raise Failure(otherwise, Code.NODE_FAILED)
 
 
-def _token(path: Path | None) -> str:
+def shown_token(path: Path | None) -> str:
+    """Give the token to show: the file's, or the environment's; raises Failure."""
     token = read_secret(path) if path is not None else os.environ.get(TOKEN_VARIABLE, "")
     if not token:
         raise Failure(

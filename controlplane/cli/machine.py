@@ -1,4 +1,4 @@
-"""`demo`, `serve`, `token create`: what runs on the control plane's own machine and needs no API.
+"""`demo`, `serve`: what runs on the control plane's own machine and needs no API.
 
 What they stand on is loaded when one of them runs: a client of the API needs none of it.
 """
@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from controlplane.cli.command import AsJson, ending, group
+from controlplane.cli.command import ending
 from controlplane.cli.output import Output
 
 Config = Annotated[Path, typer.Option("--config", metavar="FILE", help="The settings: config.example.toml.")]
@@ -19,7 +19,6 @@ def add(app: typer.Typer) -> None:
     """Add the commands."""
     app.command()(demo)
     app.command()(serve)
-    group(app, "token", "Operators' tokens.").command("create")(create)
 
 
 def demo() -> None:
@@ -43,20 +42,3 @@ def serve(config: Config) -> None:
         with failures(listeners.CannotListen):
             code = server.run(chosen)
     raise typer.Exit(code)
-
-
-def create(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Whose it is; revisions and audit name it.")],
-    config: Config,
-    as_json: AsJson = False,
-) -> None:
-    """Make an operator's token, shown this once. Works whether the control plane runs or not."""
-    from controlplane.cli.offline import mint, settings
-
-    out = Output(as_json=as_json)
-    with ending():
-        minted = mint(settings(config), name)
-        if as_json:
-            out.document({"token": minted.text, "name": minted.token.name, "id": minted.token.id})
-        else:
-            out.say(minted.text)

@@ -16,6 +16,7 @@ from controlplane.cli import (
     registrations,
     rollouts,
     suspending,
+    tokens,
     watching,
 )
 
@@ -31,7 +32,7 @@ def _made() -> typer.Typer:
         help="A control plane for FreeSWITCH. Exit codes: 0 done, 1 some node failed, 2 wrong use.",
     )
     seeing = (watching, doctor, rollouts, placing, registrations, lookups, explaining)
-    for room in (machine, node, *seeing, suspending, actions, nouns, exchange, history):
+    for room in (machine, tokens, node, *seeing, suspending, actions, nouns, exchange, history):
         room.add(made)
     return made
 

@@ -1,7 +1,7 @@
 """Carries writes out in one transaction: rows, secrets, the revision, and what nodes must be told."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -86,7 +86,7 @@ def apply(
 
 
 def _told(key: Key, error: FieldError, *, alone: bool) -> FieldError:
-    return error if alone else FieldError(f"{key}: {error.field}".removesuffix(": "), error.reason)
+    return error if alone else replace(error, field=f"{key}: {error.field}".removesuffix(": "))
 
 
 def _changed(write: Write, row: Any) -> Changed:

@@ -12,10 +12,18 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
-    """What is wrong with one field: a path such as `params[2].value`, and the reason."""
+    """What is wrong with one field: a path such as `params[2].value`, and the reason.
+
+    `told_outside`: the reason for whom the row alone is, where the other names nodes, or rows of others.
+    """
 
     field: str
     reason: str
+    told_outside: str = ""
+
+    def outside(self) -> "FieldError":
+        """Give what may be told to whom the row alone is."""
+        return FieldError(self.field, self.told_outside or self.reason)
 
     def __str__(self) -> str:
         return f"{self.field}: {self.reason}" if self.field else self.reason

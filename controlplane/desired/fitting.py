@@ -233,7 +233,8 @@ def _refused(key: Key, field: str, needed: int, after: Catalog, why: str = "") -
         node = row.value
         if needed > node.response_max_bytes and rank(node, key.scope) is not None:
             reason = f"{why}takes {needed} bytes, but {node.name} takes {node.response_max_bytes} at most"
-            yield key, FieldError(field, f"{reason} (response_max_bytes)")
+            outside = f"{why}takes {needed} bytes, more than a node takes"
+            yield key, FieldError(field, f"{reason} (response_max_bytes)", outside)
             return
     if needed > RESPONSE_MAX_BYTES and key.noun in (Noun.USER, Noun.DOMAIN, Noun.GROUP, Noun.EXTENSION):
         yield key, FieldError(field, f"{why}takes {needed} bytes; more than {RESPONSE_MAX_BYTES} is not kept")

@@ -218,7 +218,8 @@ def _variables_in_acls(changes: Sequence[Changed], after: Catalog) -> Wrong:
                     reason = f"there is no domain {entry.domain}"
                 if reason is not None:
                     told = f"in ACL list {name} on node {node.value.name}: {reason}"
-                    yield blamed, FieldError("value" if blamed.noun is Noun.VARIABLE else "", told)
+                    field = "value" if blamed.noun is Noun.VARIABLE else ""
+                    yield blamed, FieldError(field, told, "an ACL list would not stand with it")
                     return
 
 
@@ -301,7 +302,9 @@ def _user_gateways(session: Session, changes: Sequence[Changed], after: Catalog)
         if clash is not None:
             blamed = names.get(name) or everything
             if blamed is not None:
-                yield blamed, FieldError("name" if blamed.noun is Noun.GATEWAY else "gateways", clash)
+                field = "name" if blamed.noun is Noun.GATEWAY else "gateways"
+                outside = f"on some node another gateway {name} would stand beside it"
+                yield blamed, FieldError(field, clash, outside)
 
 
 def _clash(name: str, users: Sequence[tuple[str, int]], after: Catalog) -> str | None:

@@ -14,8 +14,10 @@ from api.lately import Lately
 from api.listeners import Address
 from api.metrics import Metrics
 from controlplane.daemon import Daemon
-from controlplane.operators import Minted
+from controlplane.desired.revisions import Author
 from controlplane.settings import Reconcile, Settings
+from controlplane.tenants import Role
+from controlplane.tokens import Grant, Minted
 
 
 class Living:
@@ -80,5 +82,5 @@ def living(folder: Path, **more: Any) -> Iterator[Operator]:
     app = Living(settings(folder, **more))
     with TestClient(app, client=("192.0.2.7", 40000), raise_server_exceptions=False) as client:
         assert client.portal is not None
-        minted = client.portal.call(app.daemon.operators.mint, "tester")
+        minted = client.portal.call(app.daemon.operators.mint, Grant("tester", Role.ADMIN), Author("tests"))
         yield Operator(client, app, minted)

@@ -1,10 +1,13 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
+from sqlmodel import select
 from starlette.routing import Route
 
 from api.app import operators_routes
+from controlplane.store.audit import AuditRow
 from tests.api.living import Operator
 
 ROUTES = [
@@ -61,7 +64,7 @@ def test_health_is_open(shared: Operator, path: str) -> None:
 @pytest.fixture
 def minted(shared: Operator) -> Iterator[dict[str, str]]:
     name = f"robot-{datetime.now(UTC).timestamp()}"
-    made = shared.done("POST", "/tokens", {"name": name})
+    made = shared.done("POST", "/tokens", {"name": name, "role": "viewer"})
     yield made
     shared("DELETE", f"/tokens/{made['id']}")
 
@@ -83,7 +86,7 @@ def test_a_token_is_shown_once_and_opens_until_revoked(shared: Operator, minted:
 
 def test_a_token_that_ends_opens_no_more(shared: Operator) -> None:
     ends = datetime.now(UTC) + timedelta(seconds=0.3)
-    made = shared.done("POST", "/tokens", {"name": "short", "expires_at": ends.isoformat()})
+    made = shared.done("POST", "/tokens", {"name": "short", "role": "viewer", "expires_at": ends.isoformat()})
     assert status(shared, made["token"]) == 200
     while datetime.now(UTC) < ends:
         pass
@@ -93,24 +96,91 @@ def test_a_token_that_ends_opens_no_more(shared: Operator) -> None:
 @pytest.mark.parametrize(
     "body",
     [
-        {},
+        {"name": None},
         {"name": ""},
         {"name": "a b"},
         {"name": "x" * 65},
-        {"name": "x", "expires_at": "2020-01-01T00:00:00Z"},
-        {"name": "x", "expires_at": "2030-01-01T00:00:00"},
-        {"name": "x", "expires_at": "9999-12-31T23:59:59-23:00"},
-        {"name": "x", "role": "admin"},
+        {"role": None},
+        {"role": "root"},
+        {"expires_at": "2020-01-01T00:00:00Z"},
+        {"expires_at": "2030-01-01T00:00:00"},
+        {"expires_at": "9999-12-31T23:59:59-23:00"},
+        {"networks": ["192.0.2.0/33"]},
+        {"networks": ["here"]},
+        {"domains": [""]},
+        {"domains": ["a\nb"]},
+        {"contexts": ["public"]},
+        {"role": "admin", "domains": ["acme.example"]},
+        {"secret": "x"},
     ],
 )
-def test_a_token_that_cannot_be_is_refused(shared: Operator, body: dict[str, str]) -> None:
-    assert shared("POST", "/tokens", body).status_code == 422
+def test_a_token_that_cannot_be_is_refused(shared: Operator, body: dict[str, Any]) -> None:
+    [field] = [name for name in body if name != "role" or len(body) == 1]
+    whole = {"name": "x", "role": "viewer"} | body
+    response = shared("POST", "/tokens", {name: value for name, value in whole.items() if value is not None})
+    assert response.status_code == 422
+    refusal = response.json()["errors"][0]["field"].partition("[")[0]
+    assert refusal == {"contexts": "domains", "domains": "role" if len(body) == 2 else field}.get(
+        field, field
+    )
 
 
 def test_a_name_is_given_once(shared: Operator, minted: dict[str, str]) -> None:
     shared.done("DELETE", f"/tokens/{minted['id']}")
-    assert shared("POST", "/tokens", {"name": minted["name"]}).status_code == 409
+    assert shared("POST", "/tokens", {"name": minted["name"], "role": "viewer"}).status_code == 409
 
 
 def test_an_unknown_token_cannot_be_revoked(shared: Operator) -> None:
     assert shared("DELETE", f"/tokens/{'0' * 12}").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("networks", "let_in"),
+    [
+        (["192.0.2.0/24"], True),
+        (["2001:db8::/32", "192.0.2.7"], True),
+        (["198.51.100.0/24", "2001:db8::/32"], False),
+    ],
+)
+def test_a_token_is_taken_from_its_networks(
+    shared: Operator, networks: list[str], let_in: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    name = f"from-{len(networks)}-{let_in}"
+    made = shared.done("POST", "/tokens", {"name": name, "role": "viewer", "networks": networks})
+    assert made["networks"] == networks
+    assert status(shared, made["token"]) == (200 if let_in else 401)
+    shared.call(shared.daemon.operators.stop)
+    [listed] = [each for each in shared.done("GET", "/tokens")["items"] if each["name"] == name]
+    assert (listed["last_used_at"] is not None) is let_in
+    assert (f"token {name} was shown from 192.0.2.7" in caplog.text) is not let_in
+    assert made["token"] not in caplog.text
+
+
+def test_the_last_use_is_written_once_a_minute(shared: Operator, minted: dict[str, str]) -> None:
+    def used() -> Any:
+        shared.call(shared.daemon.operators.stop)
+        [listed] = [each for each in shared.done("GET", "/tokens")["items"] if each["id"] == minted["id"]]
+        return listed["last_used_at"]
+
+    assert used() is None
+    status(shared, minted["token"])
+    first = used()
+    assert first is not None
+    status(shared, minted["token"])
+    assert used() == first
+
+
+def test_what_is_done_with_tokens_is_written_down(shared: Operator) -> None:
+    asked = {"name": "bound", "role": "operator", "domains": ["acme.example"], "contexts": ["acme"]}
+    made = shared.done("POST", "/tokens", asked, X_Reason="for acme")
+    shared.done("DELETE", f"/tokens/{made['id']}")
+    rows = shared.call(
+        shared.daemon.store.read,
+        lambda session: session.scalars(select(AuditRow).where(AuditRow.target == made["id"])).all(),
+    )
+    assert [row.action for row in rows] == ["token.mint", "token.revoke"]
+    for row in rows:
+        assert (row.actor, row.token, row.source) == ("tester", shared.minted.token.id, "192.0.2.7")
+        assert row.request_id
+        assert made["token"].partition(".")[2] not in str(row.detail)
+    assert rows[0].detail == {**asked, "networks": [], "expires_at": None, "reason": "for acme"}

@@ -15,6 +15,8 @@ from typer.testing import CliRunner, Result
 
 from controlplane.cli.offline import mint, settings
 from controlplane.cli.program import app
+from controlplane.tenants import Role
+from controlplane.tokens import Grant
 
 PATIENCE = 20.0
 COMMAND = (sys.executable, "-m", "controlplane.cli")
@@ -71,7 +73,7 @@ class Control:
 @contextlib.contextmanager
 def serving(folder: Path, **sections: str) -> Iterator[Control]:
     config = configure(folder, **sections)
-    token = mint(settings(config), "tester").text
+    token = mint(settings(config), Grant("tester", Role.ADMIN)).text
     log = folder / "log"
     with (
         log.open("w") as output,
