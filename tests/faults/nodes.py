@@ -122,8 +122,8 @@ class Fragile(Node):
             await self.socket.start(self.port)
 
     async def _stop(self) -> None:
-        switch, self._switch, self.commands = self.switch, None, []
         await self.socket.stop()
+        switch, self._switch, self.commands = self.switch, None, []
         await switch.stop()
         await self.lookups.stop()
         self.socket, self.lookups = Proxy(0, self._seen), Proxy(self.lookups.target)
