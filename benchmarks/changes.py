@@ -166,14 +166,15 @@ def applied(found: Fleet, name: str, body: dict[str, Any]) -> float:
     revision = _change(found, name, body)
     newest = {"limit": 2 * found.nodes}
     pushes = found.client.get("/pushes", params=newest).raise_for_status().json()["items"]
-    ended = [
-        datetime.fromisoformat(push["ended_at"]).timestamp()
+    # The newest come first: of a node that was compared meanwhile, and pushed to again, the first counts.
+    ended = {
+        push["node"]: datetime.fromisoformat(push["ended_at"]).timestamp()
         for push in pushes
         if push["revision"] == revision and push["state"] == "applied"
-    ]
+    }
     if len(ended) != found.nodes:
         raise RuntimeError(f"{len(ended)} pushes of revision {revision} instead of {found.nodes}")
-    return max(ended) - began
+    return max(ended.values()) - began
 
 
 def _change(found: Fleet, name: str, body: dict[str, Any]) -> int:
