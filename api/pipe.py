@@ -24,6 +24,13 @@ _REPLY = ""
 class PipeClosed(Exception):  # noqa: N818 - what happened, not what it is
     """The other process is no more, or lets go of us."""
 
+    def __init__(self) -> None:
+        super().__init__("the other process is no more")
+
+
+class Failed(Exception):  # noqa: N818 - what happened, not what it is
+    """Over there something was raised that cannot be handed over; the text says what."""
+
 
 class Pipe:
     """One end. Used from one event loop's thread; `closed` is set once the other end is gone.
@@ -125,7 +132,7 @@ class Pipe:
 
     def _gave(self, number: int, name: str, error: Exception) -> None:
         if number:
-            self._send((number, _REPLY, (False, error)))
+            self._send((number, _REPLY, (False, _portable(error))))
         else:
             log.error("what the other process told, %s, could not be taken in", name, exc_info=error)
             self.close()
@@ -165,3 +172,13 @@ class Pipe:
         except OSError:
             # The reader finds out, and says so.
             return len(data)
+
+
+def _portable(error: Exception) -> Exception:
+    """The error, if it comes out over there as what it is: whoever waits for it must hear of it."""
+    try:
+        pickle.loads(pickle.dumps(error, pickle.HIGHEST_PROTOCOL))  # noqa: S301 - just made
+    except Exception:
+        log.error("what was raised cannot be handed over", exc_info=error)
+        return Failed(f"{type(error).__name__}: {error}")
+    return error

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from api.pipe import Pipe, PipeClosed
+from api.pipe import Failed, Pipe, PipeClosed
 from controlplane.answers.errors import Unanswerable, Unwritable
 
 Talk = Callable[[Pipe, Pipe], Awaitable[None]]
@@ -81,6 +81,39 @@ def test_the_caller_gets_what_the_handler_raises(error: Exception) -> None:
         assert not theirs.closed.is_set()
 
     between(talk, {}, {"at_once": at_once, "later": later})
+
+
+class Particular(Exception):  # noqa: N818
+    """Cannot be made again of its text alone."""
+
+    def __init__(self, node: str, reason: str) -> None:
+        super().__init__(f"{node}: {reason}")
+
+
+class Tied(Exception):  # noqa: N818
+    """Holds what belongs to its process."""
+
+    def __init__(self) -> None:
+        super().__init__("tied")
+        self.held = lambda: None
+
+
+@pytest.mark.parametrize("error", [Particular("fs1", "late"), Tied(), ValueError(lambda: None)])
+def test_the_caller_hears_also_of_what_cannot_be_handed_over(error: Exception) -> None:
+    def fail() -> None:
+        raise error
+
+    async def later() -> None:
+        raise error
+
+    async def talk(ours: Pipe, theirs: Pipe) -> None:
+        for name in ("fail", "later"):
+            async with asyncio.timeout(10):
+                with pytest.raises(Failed, match=type(error).__name__):
+                    await ours.call(name)
+        assert not theirs.closed.is_set()
+
+    between(talk, {}, {"fail": fail, "later": later})
 
 
 def test_who_cannot_take_in_what_he_was_told_lets_go(caplog: pytest.LogCaptureFixture) -> None:
