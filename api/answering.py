@@ -18,7 +18,7 @@ import uvloop
 from api import tls as certificates
 from api.app import asked_of, lookups_app
 from api.lately import handlers
-from api.listeners import Listener
+from api.listeners import CannotListen, Listener
 from api.node_auth import NodeAuth
 from api.pipe import Pipe
 from api.tls import Tls
@@ -85,6 +85,8 @@ class Answering:
         stop = asyncio.create_task(self._stop.wait())
         gone = asyncio.create_task(self._pipe.closed.wait())
         await asyncio.wait({stop, gone}, return_when=asyncio.FIRST_COMPLETED)
+        # Nobody could flush it there.
+        self._may_cache.clear()
         if self.started:
             self._listener.close()
             await self._answering
@@ -94,7 +96,7 @@ class Answering:
         self._pipe.close()
 
     async def start(self) -> None:
-        """Answer from what is committed now, and listen; raises StoreError."""
+        """Answer from what is committed now, and listen; raises StoreError, CannotListen."""
         settings = self.settings
         vault = await asyncio.to_thread(Vault.load, settings.key_path)
         self.store = await asyncio.to_thread(Store.open, settings.database_url, data_dir=settings.data_dir)
@@ -130,9 +132,14 @@ class Answering:
             following = certificates.follow([self._tls], self._renew)
             self._tasks.append(asyncio.create_task(following, name="follow certificates"))
         self._answering = asyncio.create_task(self._listener.run_until_closed(), name="lookups listener")
-        # One that ended by itself is a defect: so do we, and with us the daemon.
+        listening = asyncio.create_task(self._listener.listening.wait())
+        await asyncio.wait({listening, self._answering}, return_when=asyncio.FIRST_COMPLETED)
+        if not self._listener.listening.is_set():
+            listening.cancel()
+            error = self._answering.exception()
+            raise CannotListen(f"lookups cannot be listened for: {error}") from error
+        # One that ends by itself from now on is a defect: so do we, and with us the daemon.
         self._answering.add_done_callback(lambda _: self._stop.set())
-        await self._listener.listening.wait()
         # What stands now stays; the collector would look through it again and again, and lookups wait for it.
         gc.collect()
         gc.freeze()

@@ -18,7 +18,8 @@ from api.metrics import Counts, Metrics
 from api.middle import Answerer
 from api.node_auth import NodeAuth
 from api.paths import route
-from api.problems import handlers, handling, unavailable
+from api.pipe import PipeClosed
+from api.problems import handlers, handling, stopping, unavailable
 from api.request_ids import RequestIds
 from api.resources import (
     actions,
@@ -121,6 +122,7 @@ def operators_app(daemon: Daemon, lookups: Address, lately: Lately, scraped: Met
             **handlers(),
             DesiredError: handling(refusal),
             StoreError: handling(unavailable),
+            PipeClosed: handling(stopping),
         },
     )
     app.router.redirect_slashes = False

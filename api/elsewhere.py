@@ -19,6 +19,7 @@ from controlplane.daemon import Daemon
 from controlplane.desired.catalog import Catalog
 from controlplane.desired.revisions import Revision
 from controlplane.desired.values import Noun
+from controlplane.push.errors import NotAnswering
 from controlplane.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -70,15 +71,20 @@ class Elsewhere:
     def changed(self, revision: Revision, catalog: Catalog) -> None:
         """A revision was committed; `catalog` is the state after it."""
         before, self._catalog = self._catalog, catalog
-        # Not the revision itself: it may hold all there is of a hundred thousand users, and to take that in
-        # would keep lookups waiting for seconds.
-        gone = stale(revision.changes, (before, catalog))
-        rows = {
-            change.key: catalog.rows(change.key.noun).get(change.key)
-            for change in revision.changes
-            if change.key.noun not in (Noun.USER, Noun.EXTENSION)
-        }
-        self._tell("revision", revision.number, rows, gone)
+        try:
+            # Not the revision itself: it may hold all there is of a hundred thousand users, and to take
+            # that in would keep lookups waiting for seconds.
+            gone = stale(revision.changes, (before, catalog))
+            rows = {
+                change.key: catalog.rows(change.key.noun).get(change.key)
+                for change in revision.changes
+                if change.key.noun not in (Noun.USER, Noun.EXTENSION)
+            }
+            self._tell("revision", revision.number, rows, gone)
+        except BaseException:
+            # It would go on telling what is no more: better nothing is answered, and all begins anew.
+            self._pipe.close()
+            raise
 
     def may_cache(self, node: str, so: bool) -> None:
         """Whether the node may keep users from now on."""
@@ -97,11 +103,14 @@ class Elsewhere:
         self._heard = max(self._heard, news)
 
     async def set_probe(self, node: str, nonce: str | None) -> None:
-        """Hold a nonce in the node's probe document."""
+        """Hold a nonce in the node's probe document; raises NotAnswering."""
         if nonce is None:
             self._pipe.tell("probe", node, None)
         else:
-            await self._pipe.call("probe", node, nonce)
+            try:
+                await self._pipe.call("probe", node, nonce)
+            except PipeClosed as error:
+                raise NotAnswering("lookups are answered no more: we are stopping") from error
 
     async def render_ahead(self, node: str, whats: Iterable[str]) -> None:
         """Render what the node will ask for; raises AnswerError, and PipeClosed."""

@@ -92,6 +92,11 @@ def unavailable(error: StoreError) -> Problem:
     return Problem(503, "database", str(error), headers={"Retry-After": "5"})
 
 
+def stopping(error: Exception) -> Problem:
+    """Say over HTTP that what is asked for has ended before us."""
+    return Problem(503, "stopping", "lookups are answered no more: we are stopping")
+
+
 def answer(problem: Problem, request: Request) -> Response:
     """Write a problem as the answer to a request."""
     return JSONResponse(

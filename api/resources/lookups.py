@@ -15,6 +15,7 @@ from api.lately import Lately
 from api.middle import daemon_of
 from api.pages import DEFAULT_LIMIT, MAX_LIMIT
 from api.paths import route
+from api.pipe import PipeClosed
 from api.problems import Problem, bad_request, not_found
 from api.resources.explain import explained, row
 from api.times import told
@@ -78,7 +79,11 @@ async def _lines(lately: Lately, nodes: list[str], some: list[Lookup], after: in
         for one in some:
             yield json.dumps(_shown(one)) + "\n"
             after = one.id
-        some = await lately.later(nodes, after, QUIET)
+        try:
+            some = await lately.later(nodes, after, QUIET)
+        except PipeClosed:
+            # We are stopping: as an end of the lines, which are followed anew.
+            return
         if not some:
             yield "\n"
 
