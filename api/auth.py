@@ -1,11 +1,13 @@
 """Who calls the operators' API: bearer tokens (RFC 6750), checked before anything else is read."""
 
 import logging
+from functools import partial
 
 from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from api.lasting import Lasting
 from api.problems import Problem, answer, unavailable
 from api.sources import Networks
 from controlplane.operators import Operators
@@ -38,22 +40,29 @@ class Bearer:
         if scope["type"] != "http" or not scope["path"].startswith(self.prefixes):
             await self.app(scope, receive, send)
             return
+        header = Headers(scope=scope).get("authorization", "")
         try:
-            operator = await self._operator(Headers(scope=scope).get("authorization"), _source(scope))
+            operator = await self._operator(header, _source(scope))
         except (Problem, StoreError) as error:
             problem = error if isinstance(error, Problem) else unavailable(error)
             await answer(problem, Request(scope, receive))(scope, receive, send)
             return
         scope.setdefault("state", {})["operator"] = operator
-        await self.app(scope, receive, send)
+        lasting = Lasting(receive, send, partial(self._holds, _shown(header)))
+        await self.app(scope, lasting.receive, lasting.send)
 
-    async def _operator(self, header: str | None, source: str) -> Token:
-        if header is None:
+    async def _holds(self, text: str) -> bool:
+        try:
+            return await self.operators.check(text) is not None
+        except StoreError:
+            return True  # it held when it was last looked at; the next part asks again
+
+    async def _operator(self, header: str, source: str) -> Token:
+        if not header:
             raise _refusal("send a token: Authorization: Bearer cp_...", "")
-        scheme, _, token = header.partition(" ")
-        if scheme.lower() != "bearer":
+        if header.partition(" ")[0].lower() != "bearer":
             raise _refusal("only Bearer tokens are taken", "")
-        operator = await self.operators.check(token.strip())
+        operator = await self.operators.check(_shown(header))
         if operator is not None and not _taken_from(operator, source):
             # Whoever found it elsewhere does not learn that it is one.
             log.warning("token %s was shown from %s, where it is not taken", operator.name, source)
@@ -63,6 +72,10 @@ class Bearer:
             raise _refusal(detail, ' error="invalid_token"')
         self.operators.used(operator)
         return operator
+
+
+def _shown(header: str) -> str:
+    return header.partition(" ")[2].strip()
 
 
 def _source(scope: Scope) -> str:

@@ -22,7 +22,7 @@ from controlplane.tokens import Grant, Minted, Token
 log = logging.getLogger(__name__)
 
 # How long a row once read is believed. A revocation through this daemon is immediate; this
-# bounds one made beside it, by the command line on the machine itself.
+# bounds one made through another daemon on the same database.
 BELIEVED = 5.0
 # A token's last use is written at most this often.
 USE_NOTED = timedelta(minutes=1)

@@ -35,10 +35,13 @@ _FEW = 6
 
 
 def landed(call: Call, what: str, told: Json, wait: float | None) -> Code:
-    """Tell what a write led to (`told` is its answer), and wait for its nodes when asked to."""
-    for warning in told["warnings"]:
+    """Tell what a write led to (`told` is its answer), and wait for its nodes when asked to.
+
+    A tenant is told of no nodes and of no warnings.
+    """
+    for warning in told.get("warnings", ()):
         complain(f"warning: {warning}")
-    nodes = list(told["nodes"])
+    nodes = list(told.get("nodes", ()))
     if call.out.as_json:
         (call.out.document if wait is None else call.out.item)(told)
     elif not told["changed"]:
@@ -47,6 +50,9 @@ def landed(call: Call, what: str, told: Json, wait: float | None) -> Code:
         where = ", ".join(nodes) if len(nodes) <= _FEW else f"{len(nodes)} nodes"
         pushed = f", pushed to {where}{_rollout(call, told['revision'])}" if nodes else ""
         call.out.say(f"{what}: revision {told['revision']}", pushed)
+    if wait is not None and told["changed"] and "nodes" not in told:
+        complain("whether it has landed is not told to a token that is bound to domains")
+        return Code.NODE_FAILED
     if wait is None or not nodes:
         return Code.DONE
     return await_nodes(call, nodes, told["revision"], wait)

@@ -30,7 +30,7 @@ TOKENS = (
     Column("NAME", "name"),
     Column("ID", "id"),
     Column("ROLE", "role"),
-    Column("BOUND TO", lambda token: _bound(token)),
+    Column("REACHES", lambda token: _reached(token)),
     Column("FROM", lambda token: ", ".join(token["networks"]) or "anywhere"),
     Column("STATE", lambda token: _state(token)),
     Column("LAST USED (UTC)", lambda token: moment(token["last_used_at"])),
@@ -141,8 +141,8 @@ def _expires(text: str) -> datetime:
         raise Failure(f"--expires {text}: write 12h, 30d, 8w or a time such as 2030-01-31T18:00") from None
 
 
-def _bound(token: Json) -> str:
-    return ", ".join([*token["domains"], *(f"context {name}" for name in token["contexts"])]) or "nothing"
+def _reached(token: Json) -> str:
+    return ", ".join([*token["domains"], *(f"context {name}" for name in token["contexts"])]) or "everything"
 
 
 def _state(token: Json) -> str:

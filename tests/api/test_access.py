@@ -207,6 +207,12 @@ def test_to_a_tenant_what_is_not_his_is_not_there(house: House, method: str, rou
     assert audited(house) == acts
 
 
+def test_what_is_measured_of_the_fleet_is_not_for_tenants(house: House) -> None:
+    for minted, status in ((house.tenants[Role.VIEWER], 404), (house.roles[Role.VIEWER], 200)):
+        headers = {"authorization": f"Bearer {minted.text}"}
+        assert house.operator.client.get("/metrics", headers=headers).status_code == status
+
+
 def audited(house: House) -> int:
     rows = house.operator.call(
         house.operator.daemon.store.read, lambda session: len(session.scalars(select(AuditRow.id)).all())

@@ -1,12 +1,17 @@
-from collections.abc import Iterator
+import asyncio
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from sqlmodel import select
+from starlette.responses import StreamingResponse
 from starlette.routing import Route
+from starlette.types import Message
 
 from api.app import operators_routes
+from api.auth import Bearer
+from controlplane.desired.revisions import Author
 from controlplane.store.audit import AuditRow
 from tests.api.living import Operator
 
@@ -184,3 +189,39 @@ def test_what_is_done_with_tokens_is_written_down(shared: Operator) -> None:
         assert row.request_id
         assert made["token"].partition(".")[2] not in str(row.detail)
     assert rows[0].detail == {**asked, "networks": [], "expires_at": None, "reason": "for acme"}
+
+
+@pytest.mark.parametrize("lasts", [True, False])
+def test_an_answer_that_goes_on_ends_with_its_token(
+    shared: Operator, minted: dict[str, str], lasts: bool
+) -> None:
+    """Else who follows something would be told for as long as he likes."""
+    operators = shared.daemon.operators
+    told: list[Message] = []
+
+    async def parts() -> AsyncIterator[bytes]:
+        yield b"one"
+        if not lasts:
+            await operators.revoke(minted["id"], Author("tests"))
+        yield b"two"
+        if not lasts:
+            await asyncio.Event().wait()
+
+    async def receive() -> Message:
+        if not told:
+            return {"type": "http.request", "body": b"", "more_body": False}
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async def send(message: Message) -> None:
+        told.append(message)
+
+    async def run() -> None:
+        app = Bearer(StreamingResponse(parts()), operators)
+        headers = [(b"authorization", b"Bearer " + minted["token"].encode())]
+        scope = {"type": "http", "path": "/api/v1/x", "headers": headers, "client": ("192.0.2.7", 1)}
+        await asyncio.wait_for(app(scope, receive, send), 10)
+
+    shared.call(run)
+    bodies = [(message["body"], message["more_body"]) for message in told[1:]]
+    assert bodies == [(b"one", True), *([(b"two", True)] if lasts else []), (b"", False)]

@@ -27,6 +27,18 @@ def test_a_tenants_token_over_the_api(control: Control) -> None:
     assert "revoked" in control.done("token", "list")
 
 
+def test_a_tenant_writes_without_a_word_of_nodes(control: Control) -> None:
+    control.done("put", "domain", "own.example", "--file", "-", stdin="{}")
+    text = control.done("token", "create", "own", "--role", "operator", "--domain", "own.example").strip()
+    written = control.done("put", "user", "own.example/1", "--file", "-", stdin="{}", CONTROLPLANE_TOKEN=text)
+    assert written.startswith("user own.example/1: revision ")
+    assert "pushed" not in written
+    again = ("put", "user", "own.example/1", "--file", "-", "--wait", "1")
+    waited = control(*again, stdin='{"cidr": "192.0.2.0/24"}', CONTROLPLANE_TOKEN=text)
+    assert (waited.exit_code, "is not told" in waited.stderr) == (1, True)
+    assert control.done("delete", "user", "own.example/1", "--yes", CONTROLPLANE_TOKEN=text)
+
+
 def test_what_cannot_be_asked_for(control: Control) -> None:
     for words, said in (
         ((), "say --role"),
