@@ -155,12 +155,14 @@ def begin(
     session: Session, rollout: int, node: str, before: Mapping[str, Any], now: datetime
 ) -> Touches | None:
     """Give a node its turn: its push goes into the queue. None when it has none any more, or not now."""
-    return _release(session, rollout, node, now, state=Turn.RUNNING, before=dict(before), reason="")
+    why = f"its turn in rollout {rollout}"
+    return _release(session, rollout, node, now, why, state=Turn.RUNNING, before=dict(before), reason="")
 
 
 def skip(session: Session, rollout: int, node: str, reason: str, now: datetime) -> None:
     """Go on without a node that is away: its push waits in the queue till it is back."""
-    _release(session, rollout, node, now, state=Turn.SKIPPED, reason=reason)
+    why = f"skipped in rollout {rollout}: {reason}"
+    _release(session, rollout, node, now, why, state=Turn.SKIPPED, reason=reason)
 
 
 def turned(session: Session, rollout: int, node: str, state: Turn, now: datetime, reason: str = "") -> None:
@@ -257,7 +259,10 @@ def withheld_touches(session: Session) -> dict[str, Touches]:
     return found
 
 
-def _release(session: Session, rollout: int, node: str, now: datetime, **values: Any) -> Touches | None:
+def _release(
+    session: Session, rollout: int, node: str, now: datetime, why: str, **values: Any
+) -> Touches | None:
+    """Put its push into the queue, for that reason; `values`: what its turn becomes."""
     row = (
         session.execute(
             select(_TURNS.c.touches, _ROLLOUTS.c.revision)
@@ -274,7 +279,7 @@ def _release(session: Session, rollout: int, node: str, now: datetime, **values:
     # Another revision may have concerned the node meanwhile.
     concerned = [state.desired_revision for state in queue.states(session, [node]).values()]
     revision = max([row["revision"], *concerned])
-    queue.enqueue(session, revision, {node: touches}, now, f"its turn in rollout {rollout}")
+    queue.enqueue(session, revision, {node: touches}, now, why)
     return touches
 
 

@@ -180,6 +180,9 @@ async def test_a_node_that_is_away_is_passed_over_and_catches_up(url: str, vault
         assert found.reason == "3 skipped"
         assert found.turns[0].reason.startswith("the node is away: ")
         assert found.turns[3].reason.startswith("the node cannot fetch from us")
+        for turn in (found.turns[0], found.turns[3]):
+            [push] = (await middle.pushes(turn.node))[:1]
+            assert push.reason.endswith(turn.reason)
         land["fs1"].faults.refuse = land["fs4"].faults.lookups_blocked = False
         await middle.pusher.resume([Scope(node="fs2")])
         await middle.settled(*nodes)
