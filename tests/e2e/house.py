@@ -183,11 +183,15 @@ class House(Generic[N]):
         for name, port in self.ports.items():
             body = {"name": name, "host": "127.0.0.1", "port": port, "groups": ["all"]}
             self.send("POST", "/nodes", {**body, "event_socket_password": ESL_PASSWORD})
-            node = self._build(self, name, port, self.send("GET", f"/nodes/{name}/config"))
+            node = self._build(self, name, port, self.told(name))
             self.nodes[name] = node
             node.process.start()
             self._connected(name)
             self.send("POST", f"/nodes/{name}/adopt", {})
+
+    def told(self, node: str) -> Any:
+        """What the node is to have on its disk."""
+        return self.send("GET", f"/nodes/{node}/config")
 
     def send(self, method: str, path: str, body: Any = None) -> Any:
         response = self.client.request(method, path, json=body)

@@ -18,8 +18,8 @@ class Way(Enum):
 class Relay:
     """Passes connections on to `target`, a port of loopback, as its way is when they come."""
 
-    def __init__(self) -> None:
-        self.target = 0
+    def __init__(self, target: int = 0) -> None:
+        self.target = target
         self.way = Way.OPEN
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
         self.port = int(self._listener.getsockname()[1])
