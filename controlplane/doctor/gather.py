@@ -1,5 +1,6 @@
 """Learns of a node what is judged: asks it, and takes what is known already."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
@@ -70,7 +71,7 @@ async def gather(
 
     module = await ask("module", ModuleExists("mod_xml_curl"))
     statuses = await ask("gateways", GatewayStatuses())
-    read = _disk(await ask("disk", Root()), unknown)
+    read = await _disk(await ask("disk", Root()), unknown)
     guards: dict[str, bool] = {}
     if read is not None and link.own_address is not None:
         for guard in _guards(read.guards):
@@ -90,11 +91,12 @@ def _guards(named: Sequence[str]) -> Sequence[str]:
     return named or ("loopback.auto",)
 
 
-def _disk(text: str | None, unknown: dict[str, Any]) -> disk.Disk | None:
+async def _disk(text: str | None, unknown: dict[str, Any]) -> disk.Disk | None:
     if text is None:
         return None
     try:
-        return disk.read(text)
+        # It may hold a whole directory, which takes seconds to parse.
+        return await asyncio.to_thread(disk.read, text)
     except disk.Unreadable as error:
         unknown["disk"] = f"what it has read from its disk is {error}"
         return None
