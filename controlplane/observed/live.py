@@ -61,6 +61,10 @@ class Facts:
     modules: frozenset[str] | None = None
     asked_anew: datetime | None = None
 
+    def lacking(self) -> bool:
+        """Whether a gateway was added that has told no state since: one that does not register never does."""
+        return any(not each.state for each in self.gateways.values())
+
     def ailing(self) -> str:
         """What of it does not work, in words; empty when nothing is known to."""
         unwell = [each for each in self.gateways.values() if each.state in UNWELL]
@@ -109,7 +113,7 @@ class Live:
         match event.subclass or event.name:
             case "HEARTBEAT":
                 facts.heartbeat = _heartbeat(told, at) or facts.heartbeat
-                if facts.asked_anew is None or at - facts.asked_anew >= ANEW:
+                if facts.asked_anew is None or at - facts.asked_anew >= ANEW or facts.lacking():
                     facts.asked_anew = at
                     return True
             case "sofia::gateway_state":

@@ -77,6 +77,17 @@ def test_a_node_is_asked_anew_at_its_first_heartbeat_and_at_times() -> None:
     assert due == [True, False, True, False, True]
 
 
+def test_a_gateway_that_tells_no_state_is_asked_for_at_the_next_heartbeat() -> None:
+    """One that does not register tells none after it was added."""
+    live = Live()
+    live.heard(NodeEvent("fs1", "HEARTBEAT", None, BEAT, AT))
+    live.heard(sofia("gateway_add", AT, **{"Gateway": "gw", "profile-name": "external"}))
+    later = AT + timedelta(seconds=20)
+    assert live.heard(NodeEvent("fs1", "HEARTBEAT", None, BEAT, later))
+    live.heard(sofia("gateway_state", later, Gateway="gw", State="TRYING"))
+    assert not live.heard(NodeEvent("fs1", "HEARTBEAT", None, BEAT, later))
+
+
 def test_a_gateway_is_followed_from_state_to_state() -> None:
     live = Live()
     told = {"Gateway": "gw", "profile-name": "external"}
