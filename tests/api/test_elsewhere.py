@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -124,3 +125,12 @@ def test_signals_to_both_end_both_in_order(tmp_path: Path, known: tuple[bytes, d
         assert read_all(connection).startswith(b"HTTP/1.1 200 OK\r\n")
         assert server.process.wait(PATIENCE) == 0
         assert not Path(f"/proc/{child}").exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells of it")
+def test_lookups_come_first_on_the_processor(tmp_path: Path) -> None:
+    with serving(tmp_path) as server:
+        ours, theirs = server.process.pid, child_of(server.process.pid)
+        assert os.sched_getscheduler(ours) == os.SCHED_BATCH
+        assert os.sched_getscheduler(theirs) == os.SCHED_OTHER
+        assert os.getpriority(os.PRIO_PROCESS, ours) > os.getpriority(os.PRIO_PROCESS, theirs)
