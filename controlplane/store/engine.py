@@ -131,7 +131,8 @@ def _yield_to_lookups() -> None:
     On Linux alone a priority is a thread's own (setpriority(2), "C library/kernel differences").
     """
     if sys.platform == "linux":
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)
+        loop = os.getpriority(os.PRIO_PROCESS, os.getpid())
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), min(19, loop + 10))
 
 
 def _compact(value: Any) -> str:
