@@ -2,7 +2,11 @@
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import Callable
+
+_ESTABLISHED = 1
+"""A state of TCP (tcp(7), TCP_INFO)."""
 
 
 class _Wire:
@@ -63,7 +67,10 @@ class Proxy:
     # --- faults ----------------------------------------------------------------------------------
 
     def stall(self) -> None:
-        """Nothing passes, either way; connections stand, and new ones are taken."""
+        """Nothing passes, either way; connections stand, and new ones wait to be begun.
+
+        Who gives up meanwhile was never heard, for no SYN of his got through.
+        """
         self._flows.clear()
 
     def reset(self) -> None:
@@ -112,6 +119,9 @@ class Proxy:
 
     async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self.refuses:
+            return
+        await self._flows.wait()
+        if _left(writer):
             return
         try:
             far = await asyncio.open_connection("127.0.0.1", self.target)
@@ -168,3 +178,9 @@ class Proxy:
             data, left = data[: self._cut], self._cut - len(data)
             self._cut = left if left > 0 else None
         return data
+
+
+def _left(writer: asyncio.StreamWriter) -> bool:
+    """Whether the other side hung up, be what it said before unread."""
+    info: bytes = writer.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)
+    return info[0] != _ESTABLISHED

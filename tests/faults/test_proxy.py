@@ -12,7 +12,7 @@ Talk = Callable[[Proxy, asyncio.StreamReader, asyncio.StreamWriter], Awaitable[N
 
 
 @asynccontextmanager
-async def echoing() -> AsyncIterator[Proxy]:
+async def echoing(seen: Callable[[object, bytes], None] | None = None) -> AsyncIterator[Proxy]:
     """A proxy before a server that says back what it hears."""
 
     async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -21,7 +21,7 @@ async def echoing() -> AsyncIterator[Proxy]:
         writer.close()
 
     server = await asyncio.start_server(echo, "127.0.0.1", 0)
-    proxy = Proxy(server.sockets[0].getsockname()[1])
+    proxy = Proxy(server.sockets[0].getsockname()[1], seen)
     await proxy.start()
     try:
         yield proxy
@@ -96,3 +96,22 @@ def test_the_proxy(talk: Talk) -> None:
             writer.close()
 
     asyncio.run(main())
+
+
+def test_what_was_given_up_while_the_way_stalled_never_got_through() -> None:
+    heard: list[bytes] = []
+
+    async def main() -> None:
+        async with echoing(lambda _, data: heard.append(data)) as proxy:
+            proxy.stall()
+            _, gone = await asyncio.open_connection("127.0.0.1", proxy.port)
+            gone.write(b"too late")
+            gone.close()
+            await gone.wait_closed()
+            reader, writer = await asyncio.open_connection("127.0.0.1", proxy.port)
+            proxy.mend()
+            assert await said(reader, writer, b"hello", 5) == b"hello"
+            writer.close()
+
+    asyncio.run(main())
+    assert heard == [b"hello"]
