@@ -329,6 +329,11 @@ class SetVariable(Command[None]):
         """The line."""
         return f"global_setvar {self.name}={self.value}"
 
+    @property
+    def shown(self) -> str:
+        """Without the value, which may be a secret that was typed where none belongs."""
+        return f"global_setvar {self.name}"
+
     def read(self, reply: str) -> None:
         """Nothing, or CommandFailed."""
         if reply.strip() != "+OK":

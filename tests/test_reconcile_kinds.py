@@ -179,12 +179,13 @@ async def test_modules_variables_and_registrations_are_put_right(url: str, vault
         await land.api("fs1", "standin register external 1001@a.example call-1")
         before = len(land["fs1"].commands)
         [tried] = await middle.reconciler.run(word=Word(Mode.DRY_RUN))
-        would = [step.command.shown for plan in tried.plans.values() for step in plan.steps]
-        assert would == [
+        steps = [step.command for plan in tried.plans.values() for step in plan.steps]
+        assert [command.shown for command in steps] == [
             "sofia profile external flush_inbound_reg 1001@a.example",
             "load mod_callcenter",
-            "global_setvar city=Rome",
+            "global_setvar city",
         ]
+        would = [command.line for command in steps]
         assert not set(would) & set(list(land["fs1"].commands)[before:])
         [compared] = await middle.reconciler.run(word=Word(Mode.REPAIR))
         assert compared.pushed
