@@ -173,8 +173,9 @@ async def test_modules_variables_and_registrations_are_put_right(url: str, vault
     )
     async with world(url, vault, (EXTERNAL, *rows), reconciling=REPORTING) as land:
         middle = land.middle
-        await land.add("fs1", variables={"city": "Bonn"})
+        await land.add("fs1")
         await middle.settled("fs1")
+        await land.api("fs1", "global_setvar city=Bonn")
         await land.api("fs1", "unload mod_callcenter")
         await land.api("fs1", "standin register external 1001@a.example call-1")
         before = len(land["fs1"].commands)

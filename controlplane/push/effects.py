@@ -137,6 +137,7 @@ class _Affected:
                 self.groups.add((key.parent, key.scope))
                 self.names[Noun.DOMAIN].add(key.parent)
             case Noun.VARIABLE:
+                self.names[key.noun].add(key.name)
                 self._refer(key.name)
             case Noun.DOCUMENT:
                 if way(key.name).how is How.NOTHING:
@@ -175,12 +176,15 @@ class _Affected:
     def _anew(self, node: Node, was: Node | None) -> Touches:
         """All of it: users that the node keeps may be others now, and profiles that it had from us go."""
         ours = was is not None and was.mode is NodeMode.MANAGED
+        lay = _open(self.before.variables_of(was)) if ours and was is not None else {}
+        lie = _open(self.after.variables_of(node))
         gone = (
             self.before.view(node.name).profiles.keys() - self.after.view(node.name).profiles.keys()
             if ours
             else frozenset[str]()
         )
-        return Touches(profiles=frozenset(gone), flush_all=True, everything=True)
+        set_anew = frozenset(name for name in lie if lie[name] != lay.get(name))
+        return Touches(profiles=frozenset(gone), variables=set_anew, flush_all=True, everything=True)
 
     def keeps_users(self, domain: Stored[Domain] | None) -> bool:
         """Whether nodes may hold users of the domain."""
@@ -257,6 +261,10 @@ class _Told:
         row = self._best(Noun.DOCUMENT, name)
         return (row.value.xml, row.value.secrets, self._put_into(row.value)) if row is not None else None
 
+    def variable(self, name: str) -> str | None:
+        """What lies open on the node under that name; None: nothing of ours does."""
+        return _open(self._variables).get(name)
+
     def _put_into(self, value: Gateway | Profile | Document) -> Versions:
         names = referred(_TEXTS[value.key.noun](value)) if self._variables else ()
         return tuple(
@@ -318,6 +326,12 @@ class _Node:
                 for name in names.get(Noun.DOCUMENT, ())
                 if self.was.document(name) != self.now.document(name)
             ),
+            # What is gone stays: it may be the node's own as well.
+            variables=frozenset(
+                name
+                for name in names.get(Noun.VARIABLE, ())
+                if self.now.variable(name) not in (None, self.was.variable(name))
+            ),
         )
         for name in sorted(names.get(Noun.PROFILE, ())):
             found = found.merge(self._profile(name))
@@ -376,6 +390,11 @@ class _Node:
         if changed and self.now.profiles_parsing(key.parent):
             found = found.merge(Touches(gateways=changed))
         return found
+
+
+def _open(variables: Variables) -> dict[str, str]:
+    """Values by name, of those that are not sealed."""
+    return {name: row.value.value for name, row in variables.items() if isinstance(row.value.value, str)}
 
 
 def _kept(user: User, domains: Iterable[Stored[Domain]]) -> bool:

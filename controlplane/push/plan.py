@@ -170,6 +170,7 @@ def plan(
     planning.documents()
     planning.gateways()
     planning.found()
+    planning.variables()
     return planning.plan()
 
 
@@ -200,6 +201,7 @@ class _Planning:
     reload_xml: list[str] = field(default_factory=list)
     modules: dict[str, list[str]] = field(default_factory=dict)
     queues: list[Step] = field(default_factory=list)
+    sets: list[Step] = field(default_factory=list)
     done: dict[str, str] = field(default_factory=dict)
     read: set[str] = field(default_factory=set)
     unread: dict[str, str] = field(default_factory=dict)
@@ -399,6 +401,13 @@ class _Planning:
         self.see_documents.add(name)
         return True
 
+    def variables(self) -> None:
+        for name in sorted(self.touches.variables & self.wanted.variables.keys()):
+            value = self.wanted.variables[name]
+            if settable(name, value):
+                reason = "changed, or the node holds another value"
+                self.sets.append(Step(Act.SET_VARIABLE, name, SetVariable(name, value), reason))
+
     def found(self) -> None:
         """What only a comparison finds to be otherwise than desired."""
         should = {**self.wanted.needed, **self.wanted.modules}
@@ -410,11 +419,6 @@ class _Planning:
                 whole = (How.RELOAD_MODULE, How.RELOAD_DROPPING)
                 loads = (name for name in self.wanted.documents if way(name).module == module)
                 self.see_documents |= {name for name in loads if way(name).how in whole}
-        for name in sorted(self.touches.variables & self.wanted.variables.keys()):
-            value = self.wanted.variables[name]
-            if settable(name, value):
-                reason = "the node holds another value, or none"
-                self.reloads.append(Step(Act.SET_VARIABLE, name, SetVariable(name, value), reason))
 
     def _reload(self, module: str, names: Sequence[str]) -> None:
         what, wants = f"{MODULE}{module}", self.wanted.documents
@@ -481,6 +485,8 @@ class _Planning:
         if self.reload_xml and not any(step.act in _RELOADS_XML for step in steps):
             names = ", ".join(self.reload_xml)
             steps.append(Step(Act.RELOAD_XML, names, ReloadXml(), f"{names} changed"))
+        # Last: whatever reloads XML has the node's own files set theirs again (switch_xml.c, preprocess).
+        steps += self.sets
         return Plan(
             tuple(steps),
             tuple(self.held),

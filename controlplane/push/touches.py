@@ -24,7 +24,7 @@ class Touches:
     All but the flushes and `registrations` (`USER@DOMAIN`, to be dropped) are levels: what is done about
     them follows from the node's state. Those are owed until they were done. `everything`: compare all,
     whatever is named. `let`: what the operator lets through though it drops calls, by the names of
-    `Held.what`, until it was done. `modules` and `variables` were found by comparing to be loaded, and set.
+    `Held.what`, until it was done. `variables` are to be set; `modules` were found by comparing to be loaded.
     """
 
     gateways: frozenset[str] = frozenset()
@@ -56,13 +56,14 @@ class Touches:
     def without(self, other: "Touches") -> "Touches":
         """Of it what the other does not bring anyway, and the flushes."""
         if other.everything:
-            return self.forgetting
+            return replace(self.forgetting, variables=self.variables - other.variables)
         return replace(
             self,
             gateways=self.gateways - other.gateways,
             profiles=self.profiles - other.profiles,
             acls=self.acls - other.acls,
             documents=self.documents - other.documents,
+            variables=self.variables - other.variables,
         )
 
     def meets(self, other: "Touches") -> bool:
@@ -72,7 +73,7 @@ class Touches:
             or other.everything
             or any(
                 getattr(self, name) & getattr(other, name)
-                for name in ("gateways", "profiles", "acls", "documents")
+                for name in ("gateways", "profiles", "acls", "documents", "variables")
             )
         )
 

@@ -14,9 +14,9 @@ from controlplane.push.plan import Act, Plan
 from controlplane.push.policy import PushPolicy
 from controlplane.push.ports import Ledger, Nodes
 from controlplane.push.watch import Ear
-from esl.commands import StartGateway
+from esl.commands import SetVariable, StartGateway
 from esl.errors import EventSocketError
-from esl.queries import CheckAcl
+from esl.queries import CheckAcl, GlobalVariable
 
 _FETCHING = (Act.RESCAN, Act.START_PROFILE, Act.RESTART_PROFILE)
 _CHECKS = 200
@@ -47,7 +47,7 @@ class Verifier:
         await self._acls()
 
     async def shows(self, ear: Ear) -> None:
-        """Return once its gateways and profiles are as they should be. Raises as `fetched`."""
+        """Return once its gateways, profiles and variables are as they should be. Raises as `fetched`."""
         if self.plan.steps:
             await self._until(self._unlike, ear)
 
@@ -63,10 +63,23 @@ class Verifier:
 
     async def _unlike(self) -> str | None:
         """What the node itself does not show yet."""
-        if not self.plan.gateways and not self.plan.profiles:
+        found: str | None = None
+        if self.plan.gateways or self.plan.profiles:
+            seen = await read_some(self.nodes, self.wanted.node, self.plan.gateways, self.plan.profiles)
+            found = self._gateways(seen) or self._profiles(seen)
+        return found or await self._variables()
+
+    async def _variables(self) -> str | None:
+        sets = [step.command for step in self.plan.steps if isinstance(step.command, SetVariable)]
+        if not sets:
             return None
-        seen = await read_some(self.nodes, self.wanted.node, self.plan.gateways, self.plan.profiles)
-        return self._gateways(seen) or self._profiles(seen)
+        outcomes = await self.nodes.run_many(self.wanted.node, [GlobalVariable(each.name) for each in sets])
+        for each, outcome in zip(sets, outcomes, strict=True):
+            if isinstance(outcome, EventSocketError):
+                raise outcome
+            if outcome != each.value:
+                return f"variable {each.name} has another value on the node, or none"
+        return None
 
     def _gateways(self, seen: Seen) -> str | None:
         for name in sorted(self.plan.gateways):

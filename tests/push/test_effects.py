@@ -312,30 +312,38 @@ REFERRING: tuple[Value, ...] = (
     Document("cidlookup.conf", GLOBAL, '<x a="$${other}"/>'),
 )
 TOLD = touching(profiles="external", gateways="gw", acls="lan", documents="lcr.conf")
+SET = replace(TOLD, variables=frozenset({"ip"}))
 IP = Variable("ip", GLOBAL, "192.0.2.1")
 
 
 @pytest.mark.parametrize(
-    ("before", "after", "nodes"),
+    ("before", "after", "found"),
     [
-        ((), (IP,), BOTH),
-        ((IP,), (), BOTH),
-        ((IP,), (replace(IP, value="192.0.2.2"),), BOTH),
-        ((IP,), (IP, replace(IP, scope=EU, value="192.0.2.2")), ("fs1",)),
-        ((IP,), (IP, replace(IP, scope=FS2, value="192.0.2.2")), ("fs2",)),
+        ((), (IP,), dict.fromkeys(BOTH, SET)),
+        # what is gone stays on the node
+        ((IP,), (), dict.fromkeys(BOTH, TOLD)),
+        ((IP,), (replace(IP, value="192.0.2.2"),), dict.fromkeys(BOTH, SET)),
+        ((IP,), (IP, replace(IP, scope=EU, value="192.0.2.2")), {"fs1": SET}),
+        ((IP,), (IP, replace(IP, scope=FS2, value="192.0.2.2")), {"fs2": SET}),
         # told the same value by another row
-        ((IP,), (IP, replace(IP, scope=EU)), ()),
+        ((IP,), (IP, replace(IP, scope=EU)), {}),
         # hidden by a more specific one
         (
             (IP, replace(IP, scope=FS2), replace(IP, scope=EU)),
             (replace(IP, value="192.0.2.2"), replace(IP, scope=FS2), replace(IP, scope=EU)),
-            (),
+            {},
         ),
-        ((), (Variable("another", GLOBAL, "x"),), ()),
-        ((Variable("ip", GLOBAL, SecretRef(1, 1)),), (Variable("ip", GLOBAL, SecretRef(1, 2)),), BOTH),
+        ((), (Variable("another", GLOBAL, "x"),), dict.fromkeys(BOTH, touching(variables="another"))),
+        # a sealed one is put in where it is used, and not laid open
+        (
+            (Variable("ip", GLOBAL, SecretRef(1, 1)),),
+            (Variable("ip", GLOBAL, SecretRef(1, 2)),),
+            dict.fromkeys(BOTH, TOLD),
+        ),
+        ((IP,), (Variable("ip", GLOBAL, SecretRef(1, 2)),), dict.fromkeys(BOTH, TOLD)),
     ],
 )
-def test_a_variable_touches_what_it_is_put_into(
-    before: tuple[Value, ...], after: tuple[Value, ...], nodes: tuple[str, ...]
+def test_a_variable_is_set_and_touches_what_it_is_put_into(
+    before: tuple[Value, ...], after: tuple[Value, ...], found: dict[str, Touches]
 ) -> None:
-    assert touched(REFERRING + before, REFERRING + after) == dict.fromkeys(nodes, TOLD)
+    assert touched(REFERRING + before, REFERRING + after) == found
